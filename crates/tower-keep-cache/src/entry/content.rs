@@ -1,0 +1,78 @@
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use serde::{Deserialize, Serialize};
+
+/// What the cache keeps under a key: a response, or a value of `get_or_load`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Entry {
+    pub(crate) kind: Kind,
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    pub(crate) trailers: Option<HeaderMap>,
+    /// When it was stored, by the clock of the process that stored it; ms since 1970.
+    pub(crate) stored_at: u64,
+    /// For how long it is fresh from then on, in whole ms.
+    pub(crate) ttl: Duration,
+}
+
+/// Whose entry it is, so that neither side takes the other's for its own.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(crate) enum Kind {
+    /// A response of a route.
+    Response,
+    /// A value of `get_or_load`: how the body was serialised, and the caller's version of its type.
+    Value { format: u8, schema: u32 },
+}
+
+impl Entry {
+    /// A value of `get_or_load`, which has a body and nothing else.
+    pub(crate) fn value(
+        format: u8,
+        schema: u32,
+        body: Bytes,
+        stored_at: u64,
+        ttl: Duration,
+    ) -> Self {
+        Self {
+            kind: Kind::Value { format, schema },
+            status: StatusCode::OK,
+            headers: HeaderMap::new(),
+            body,
+            trailers: None,
+            stored_at,
+            ttl,
+        }
+    }
+
+    /// Now, as `stored_at` counts.
+    pub(crate) fn now() -> u64 {
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| since.as_millis() as u64)
+    }
+
+    /// How long ago it was stored. Zero if the clocks of the two processes disagree.
+    pub(crate) fn age(&self, now: u64) -> Duration {
+        Duration::from_millis(now.saturating_sub(self.stored_at))
+    }
+
+    /// About how many bytes it holds in memory.
+    pub(crate) fn size(&self) -> usize {
+        let fields = |fields: &HeaderMap| -> usize {
+            fields
+                .iter()
+                .map(|(name, value)| FIELD + name.as_str().len() + value.len())
+                .sum()
+        };
+        size_of::<Self>()
+            + self.body.len()
+            + fields(&self.headers)
+            + self.trailers.as_ref().map_or(0, fields)
+    }
+}
+
+/// What a field costs in a `HeaderMap` beside its name and value, about.
+const FIELD: usize = 104;

@@ -1,0 +1,232 @@
+use std::{fmt, ops::Range, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    content::{Entry, Kind},
+    fields,
+};
+use crate::{store::Incarnation, tag::TagId};
+
+const MAGIC: [u8; 2] = *b"TK";
+const VERSION: u8 = 1;
+
+const CHECKSUM: Range<usize> = 4..8;
+const BODY_START: Range<usize> = 8..12;
+const INCARNATION: Range<usize> = 12..28;
+const STAMP: Range<usize> = 28..36;
+const TAGS: usize = 36;
+
+/// An entry's bytes, checked as far as is needed to judge whether the entry may be served.
+#[derive(Debug)]
+pub(crate) struct Envelope {
+    bytes: Bytes,
+    incarnation: Incarnation,
+    stamp: u64,
+    tags: Range<usize>,
+    body: usize,
+}
+
+/// Why bytes are not an entry.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Undecodable {
+    /// Not ours, or too short to be.
+    Foreign,
+    /// Written by another version of this crate.
+    Version,
+    /// The checksum does not fit.
+    Checksum,
+    /// Cut short, or grown.
+    Length,
+    /// The checksum fits and the content does not: made by hand.
+    Content,
+}
+
+/// What an entry says about itself, behind the fixed part.
+#[derive(Deserialize, Serialize)]
+struct Metadata {
+    kind: Kind,
+    status: u16,
+    stored_at: u64,
+    ttl: u64,
+    headers: u32,
+    body: u64,
+    trailers: Option<u32>,
+}
+
+impl Envelope {
+    /// The most tags that one entry can have.
+    pub(crate) const MAX_TAGS: usize = 255;
+
+    /// The bytes of `entry` as a fill with this incarnation and token stores them.
+    ///
+    /// # Panics
+    ///
+    /// With more than [`MAX_TAGS`](Self::MAX_TAGS) tags.
+    pub(crate) fn encode(
+        entry: &Entry,
+        tags: &[TagId],
+        incarnation: &Incarnation,
+        stamp: u64,
+    ) -> Bytes {
+        let count = u8::try_from(tags.len()).expect("the caller keeps to MAX_TAGS");
+        let metadata = Metadata {
+            kind: entry.kind,
+            status: entry.status.as_u16(),
+            stored_at: entry.stored_at,
+            ttl: entry.ttl.as_millis() as u64,
+            headers: entry.headers.len() as u32,
+            body: entry.body.len() as u64,
+            trailers: entry
+                .trailers
+                .as_ref()
+                .map(|trailers| trailers.len() as u32),
+        };
+        let trailers = entry.trailers.as_ref();
+        let mut out = Vec::with_capacity(
+            TAGS + tags.len() * TagId::LENGTH
+                + METADATA
+                + fields::encoded_length(&entry.headers)
+                + entry.body.len()
+                + trailers.map_or(0, fields::encoded_length),
+        );
+        out.extend_from_slice(&MAGIC);
+        out.extend_from_slice(&[VERSION, count]);
+        out.extend_from_slice(&[0; CHECKSUM.end - CHECKSUM.start]);
+        out.extend_from_slice(&[0; BODY_START.end - BODY_START.start]);
+        out.extend_from_slice(incarnation.as_bytes());
+        out.extend_from_slice(&stamp.to_le_bytes());
+        for tag in tags {
+            out.extend_from_slice(&tag.0);
+        }
+        out = postcard::to_extend(&metadata, out).expect("a vector takes whatever it is given");
+        fields::encode(&entry.headers, &mut out);
+        let body = out.len();
+        out[BODY_START].copy_from_slice(&(body as u32).to_le_bytes());
+        let checksum = checksum(&out, body);
+        out[CHECKSUM].copy_from_slice(&checksum.to_le_bytes());
+        out.extend_from_slice(&entry.body);
+        if let Some(trailers) = trailers {
+            fields::encode(trailers, &mut out);
+        }
+        Bytes::from(out)
+    }
+
+    /// Reads the fixed part and the tags, and compares the checksum.
+    ///
+    /// # Errors
+    ///
+    /// If the bytes are not an entry of this version, whole and unchanged.
+    pub(crate) fn open(bytes: Bytes) -> Result<Self, Undecodable> {
+        if bytes.len() < TAGS || bytes[..2] != MAGIC {
+            return Err(Undecodable::Foreign);
+        }
+        if bytes[2] != VERSION {
+            return Err(Undecodable::Version);
+        }
+        let tags = TAGS..TAGS + usize::from(bytes[3]) * TagId::LENGTH;
+        let body = u32::from_le_bytes(array(&bytes, BODY_START)) as usize;
+        if body < tags.end || body > bytes.len() {
+            return Err(Undecodable::Length);
+        }
+        if checksum(&bytes, body) != u32::from_le_bytes(array(&bytes, CHECKSUM)) {
+            return Err(Undecodable::Checksum);
+        }
+        Ok(Self {
+            incarnation: Incarnation::from(array(&bytes, INCARNATION)),
+            stamp: u64::from_le_bytes(array(&bytes, STAMP)),
+            tags,
+            body,
+            bytes,
+        })
+    }
+
+    pub(crate) const fn incarnation(&self) -> &Incarnation {
+        &self.incarnation
+    }
+
+    pub(crate) const fn stamp(&self) -> u64 {
+        self.stamp
+    }
+
+    /// The tags that the entry was stored with, in their order.
+    pub(crate) fn tags(&self) -> impl ExactSizeIterator<Item = TagId> + '_ {
+        self.bytes[self.tags.clone()]
+            .chunks_exact(TagId::LENGTH)
+            .map(|id| TagId(array(id, 0..TagId::LENGTH)))
+    }
+
+    /// Reads the rest. The body and the values of headers and trailers are slices of the bytes.
+    ///
+    /// # Errors
+    ///
+    /// If the length is not what the metadata says, or the content is none.
+    pub(crate) fn into_entry(self) -> Result<Entry, Undecodable> {
+        let head = &self.bytes[self.tags.end..self.body];
+        let (metadata, rest) =
+            postcard::take_from_bytes::<Metadata>(head).map_err(|_| Undecodable::Content)?;
+        let headers = self.bytes.slice(self.body - rest.len()..self.body);
+        let headers =
+            fields::decode(&headers, metadata.headers as usize).ok_or(Undecodable::Content)?;
+        let end = usize::try_from(metadata.body)
+            .ok()
+            .and_then(|length| self.body.checked_add(length))
+            .filter(|&end| end <= self.bytes.len())
+            .ok_or(Undecodable::Length)?;
+        let trailers = self.trailers(end, metadata.trailers)?;
+        Ok(Entry {
+            kind: metadata.kind,
+            status: StatusCode::from_u16(metadata.status).map_err(|_| Undecodable::Content)?,
+            headers,
+            body: self.bytes.slice(self.body..end),
+            trailers,
+            stored_at: metadata.stored_at,
+            ttl: Duration::from_millis(metadata.ttl),
+        })
+    }
+
+    fn trailers(&self, at: usize, count: Option<u32>) -> Result<Option<HeaderMap>, Undecodable> {
+        match count {
+            None if at == self.bytes.len() => Ok(None),
+            None => Err(Undecodable::Length),
+            Some(count) => fields::decode(&self.bytes.slice(at..), count as usize)
+                .map(Some)
+                .ok_or(Undecodable::Length),
+        }
+    }
+}
+
+impl fmt::Display for Undecodable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Foreign => "not an entry",
+            Self::Version => "an entry of another format version",
+            Self::Checksum => "checksum mismatch",
+            Self::Length => "wrong length",
+            Self::Content => "malformed content",
+        })
+    }
+}
+
+/// Room for the metadata: two flags, three numbers of up to ten bytes, three of up to five.
+const METADATA: usize = 56;
+
+fn checksum(bytes: &[u8], body: usize) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&bytes[..CHECKSUM.start]);
+    hasher.update(&bytes[CHECKSUM.end..body]);
+    hasher.finalize()
+}
+
+/// The bytes at `place`, which the caller knows to be there.
+fn array<const N: usize>(bytes: &[u8], place: Range<usize>) -> [u8; N] {
+    let mut array = [0; N];
+    array.copy_from_slice(&bytes[place]);
+    array
+}
+
+#[cfg(test)]
+#[path = "envelope_tests.rs"]
+mod tests;

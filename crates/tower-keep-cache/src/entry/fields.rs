@@ -1,0 +1,75 @@
+//! A block of header fields: name and value of each, behind their lengths.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+/// Appends the fields to `out`.
+pub(super) fn encode(fields: &HeaderMap, out: &mut Vec<u8>) {
+    for (name, value) in fields {
+        // A field name longer than 64 KiB cannot be made (`HeaderName` refuses it), and a value
+        // that is longer than 4 GiB does not come over a connection.
+        push_length(name.as_str().len(), out);
+        out.extend_from_slice(name.as_str().as_bytes());
+        push_length(value.len(), out);
+        out.extend_from_slice(value.as_bytes());
+    }
+}
+
+/// The number of bytes that [`encode`] appends.
+pub(super) fn encoded_length(fields: &HeaderMap) -> usize {
+    fields
+        .iter()
+        .map(|(name, value)| {
+            let (name, value) = (name.as_str().len(), value.len());
+            length_of_length(name) + name + length_of_length(value) + value
+        })
+        .sum()
+}
+
+/// Reads `count` fields that fill `block` exactly. The values are slices of `block`.
+pub(super) fn decode(block: &Bytes, count: usize) -> Option<HeaderMap> {
+    // The smallest field takes three bytes, so a wrong count cannot ask for much memory.
+    if count > block.len() / 3 {
+        return None;
+    }
+    let mut fields = HeaderMap::try_with_capacity(count).ok()?;
+    let mut at = 0;
+    for _ in 0..count {
+        let name = next(block, &mut at)?;
+        let name = HeaderName::from_bytes(&block[name]).ok()?;
+        let value = next(block, &mut at)?;
+        let value = HeaderValue::from_maybe_shared(block.slice(value)).ok()?;
+        fields.try_append(name, value).ok()?;
+    }
+    (at == block.len()).then_some(fields)
+}
+
+/// The place of the next string, and moves behind it.
+fn next(block: &[u8], at: &mut usize) -> Option<std::ops::Range<usize>> {
+    let mut length = 0_usize;
+    for shift in [0, 7, 14, 21, 28] {
+        let byte = *block.get(*at)?;
+        *at += 1;
+        length |= usize::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            let end = at.checked_add(length).filter(|&end| end <= block.len())?;
+            let place = *at..end;
+            *at = end;
+            return Some(place);
+        }
+    }
+    None
+}
+
+/// Seven bits at a time, lowest first: one byte for nearly every name and value.
+fn push_length(mut length: usize, out: &mut Vec<u8>) {
+    while length >= 0x80 {
+        out.push((length & 0x7f) as u8 | 0x80);
+        length >>= 7;
+    }
+    out.push(length as u8);
+}
+
+fn length_of_length(length: usize) -> usize {
+    (1..).find(|bytes| length >> (7 * bytes) == 0).unwrap_or(1)
+}

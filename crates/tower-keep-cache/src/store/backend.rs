@@ -1,0 +1,120 @@
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    CommandError,
+    answer::{Begin, Lease, Lookup, Poll, Stored},
+    memory::MemoryStore,
+};
+use crate::{
+    entry::Entry,
+    key::EntryKey,
+    tag::{Tag, TagId},
+};
+
+/// Where entries are kept, with the operations of the fill protocol.
+///
+/// Every operation that ends in an error may or may not have happened. Each is safe in both cases:
+/// nothing that is done twice, late or not at all makes anything stale servable, with the one exception
+/// that an `invalidate` which may not have happened must be repeated until it has.
+#[derive(Clone, Debug)]
+pub(crate) enum Store {
+    Memory(Arc<MemoryStore>),
+}
+
+impl Store {
+    /// The entry under `key`, if it may be served. `expected` are the tags that it is likely to have: a
+    /// good guess saves a second round trip, a bad one costs nothing else.
+    pub(crate) async fn lookup(
+        &self,
+        key: &EntryKey,
+        expected: &[Tag],
+    ) -> Result<Lookup, CommandError> {
+        match self {
+            Self::Memory(store) => {
+                let _ = expected;
+                Ok(store.lookup(key))
+            }
+        }
+    }
+
+    /// Asks for the right to fill `key`. Whatever is loaded after this answer, and only that, may be
+    /// stored with the lease.
+    pub(crate) async fn begin_fill(
+        &self,
+        key: &EntryKey,
+        expected: &[TagId],
+    ) -> Result<Begin, CommandError> {
+        match self {
+            Self::Memory(store) => Ok(store.begin_fill(key, expected)),
+        }
+    }
+
+    /// What has become of another's fill: one round trip.
+    pub(crate) async fn poll(
+        &self,
+        key: &EntryKey,
+        expected: &[TagId],
+    ) -> Result<Poll, CommandError> {
+        match self {
+            Self::Memory(store) => Ok(store.poll(key, expected)),
+        }
+    }
+
+    /// Keeps the lease for another [`Lease::TTL`]. False if it is not held any more: then `store` will
+    /// be refused.
+    pub(crate) async fn renew(&self, key: &EntryKey, lease: &Lease) -> Result<bool, CommandError> {
+        match self {
+            Self::Memory(store) => Ok(store.renew(key, lease)),
+        }
+    }
+
+    /// Stores what the lease's fill has loaded, to be kept for `ttl`. The lease is spent, whatever the
+    /// answer. Never to be repeated.
+    pub(crate) async fn store(
+        &self,
+        key: &EntryKey,
+        lease: Lease,
+        tags: &[TagId],
+        entry: &Arc<Entry>,
+        ttl: Duration,
+    ) -> Result<Stored, CommandError> {
+        match self {
+            Self::Memory(store) => Ok(store.store(key, &lease, tags, entry, ttl)),
+        }
+    }
+
+    /// Gives the lease back unused, so that the next one need not wait for its end.
+    pub(crate) async fn release(&self, key: &EntryKey, lease: Lease) -> Result<(), CommandError> {
+        match self {
+            Self::Memory(store) => {
+                store.release(key, &lease);
+                Ok(())
+            }
+        }
+    }
+
+    /// Makes every entry that carries one of these tags unusable, and every fill that began before this
+    /// moment or within `hold` after it, for those tags.
+    pub(crate) async fn invalidate(
+        &self,
+        tags: &[TagId],
+        hold: Duration,
+    ) -> Result<(), CommandError> {
+        match self {
+            Self::Memory(store) => {
+                store.invalidate(tags, hold);
+                Ok(())
+            }
+        }
+    }
+
+    /// Makes every entry and every running fill of the namespace unusable.
+    pub(crate) async fn flush(&self) -> Result<(), CommandError> {
+        match self {
+            Self::Memory(store) => {
+                store.flush();
+                Ok(())
+            }
+        }
+    }
+}
