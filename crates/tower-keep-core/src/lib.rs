@@ -5,6 +5,7 @@
 //! | [`Rejection`], [`Rejected`], [`Protocol`] | how a layer refuses a request, in the bytes of the request's protocol |
 //! | [`Identity`], [`SessionTouched`], [`GuardOutcome`], [`RedisBudget`] | what layers and handlers tell each other through extensions |
 //! | [`Body`], [`body`] | one response body for all layers: passed through, in memory, or fed by another task |
+//! | [`breaker`] | the circuit breaker's state machine, pure: the health gate and the guard decide by it |
 //! | [`extract`] | who a request is counted for: client address, header, cookie, identity, route |
 //! | [`Namespace`], [`digest`] | how keys in Redis are made |
 //! | [`telemetry`] | the names of tracing targets, metrics and labels |
@@ -16,6 +17,7 @@
 //! | `axum` | reads axum's connect info, matched path and path parameters | No |
 
 pub mod body;
+pub mod breaker;
 pub mod digest;
 pub mod extract;
 mod guard_outcome;
