@@ -5,6 +5,7 @@
 
 mod entry;
 mod key;
+mod policy;
 mod store;
 mod tag;
 

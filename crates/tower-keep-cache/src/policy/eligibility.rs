@@ -1,0 +1,275 @@
+use http::{HeaderMap, HeaderName, Method, header};
+
+use super::CacheControl;
+
+/// What the decision needs to know beside the message itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Circumstances {
+    /// The body ends before it begins.
+    pub(crate) body_is_empty: bool,
+    /// Cookies cannot change the answer: the route says so, or our session layer reports what they did.
+    pub(crate) cookies_answered_for: bool,
+    /// Somebody has said who this request is.
+    pub(crate) identified: bool,
+    /// Who this request is becomes part of its key.
+    pub(crate) identity_in_key: bool,
+}
+
+/// A request that may be answered from the cache and may fill it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Cacheable {
+    /// The client takes only what is stored (RFC 9111 section 5.2.1.7).
+    pub(crate) only_if_cached: bool,
+}
+
+/// Why the cache has no part in a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bypass {
+    /// Not GET or HEAD.
+    Method,
+    /// A body, which is no part of the key ("fat GET").
+    Body,
+    /// A part of the representation is asked for.
+    Range,
+    /// A precondition that decides whether the handler acts at all.
+    Precondition,
+    /// Credentials, and nothing in the key that tells their owners apart (RFC 9111 section 3.5).
+    Authorization,
+    /// Somebody, and nothing in the key that says who.
+    Identity,
+    /// Cookies, and nobody who answers for them.
+    Cookie,
+    /// The connection is to speak another protocol.
+    Upgrade,
+    /// gRPC: its streams pass untouched.
+    Grpc,
+    /// Two names of one host, or several: what the handler believes may not be what the key says.
+    Host,
+    /// The client wants nothing stored.
+    NoStore,
+    /// The client wants nothing that was stored.
+    NoCache,
+    /// A tag of the route names a path parameter that this request does not have.
+    Tag,
+}
+
+impl Bypass {
+    /// In the order of their declaration.
+    pub(crate) const ALL: [Self; 13] = [
+        Self::Method,
+        Self::Body,
+        Self::Range,
+        Self::Precondition,
+        Self::Authorization,
+        Self::Identity,
+        Self::Cookie,
+        Self::Upgrade,
+        Self::Grpc,
+        Self::Host,
+        Self::NoStore,
+        Self::NoCache,
+        Self::Tag,
+    ];
+}
+
+/// Decides from the request alone whether the cache has a part in it: one walk over the headers.
+pub(crate) fn eligible(
+    method: &Method,
+    headers: &HeaderMap,
+    about: Circumstances,
+) -> Result<Cacheable, Bypass> {
+    if *method != Method::GET && *method != Method::HEAD {
+        return Err(Bypass::Method);
+    }
+    if about.identified && !about.identity_in_key {
+        return Err(Bypass::Identity);
+    }
+    let mut directives = CacheControl::default();
+    for (name, value) in headers {
+        match obstacle(name, value.as_bytes(), about) {
+            None if *name == header::CACHE_CONTROL => directives.read(value.as_bytes()),
+            None => {}
+            Some(bypass) => return Err(bypass),
+        }
+    }
+    if !about.body_is_empty {
+        return Err(Bypass::Body);
+    }
+    if directives.no_store {
+        return Err(Bypass::NoStore);
+    }
+    if directives.no_cache {
+        return Err(Bypass::NoCache);
+    }
+    Ok(Cacheable {
+        only_if_cached: directives.only_if_cached,
+    })
+}
+
+/// Matched by text: its length alone rules nearly every name out.
+fn obstacle(name: &HeaderName, value: &[u8], about: Circumstances) -> Option<Bypass> {
+    match name.as_str() {
+        "cookie" if !about.cookies_answered_for => Some(Bypass::Cookie),
+        "authorization" if !about.identity_in_key => Some(Bypass::Authorization),
+        "range" => Some(Bypass::Range),
+        "if-match" | "if-unmodified-since" => Some(Bypass::Precondition),
+        "content-length" if value != b"0" => Some(Bypass::Body),
+        "transfer-encoding" => Some(Bypass::Body),
+        "upgrade" => Some(Bypass::Upgrade),
+        "content-type" if is_grpc(value) => Some(Bypass::Grpc),
+        _ => None,
+    }
+}
+
+fn is_grpc(content_type: &[u8]) -> bool {
+    content_type
+        .get(..16)
+        .is_some_and(|start| start.eq_ignore_ascii_case(b"application/grpc"))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    const PLAIN: Circumstances = Circumstances {
+        body_is_empty: true,
+        cookies_answered_for: false,
+        identified: false,
+        identity_in_key: false,
+    };
+
+    fn decide(
+        method: &Method,
+        headers: &[(HeaderName, &'static str)],
+        about: Circumstances,
+    ) -> Result<Cacheable, Bypass> {
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (name.clone(), HeaderValue::from_static(value)))
+            .collect();
+        eligible(method, &headers, about)
+    }
+
+    #[test]
+    fn a_plain_get_or_head_may_be_cached() {
+        let browser = [
+            (header::HOST, "shop.example"),
+            (header::ACCEPT, "text/html"),
+            (header::ACCEPT_ENCODING, "gzip, br"),
+            (header::IF_NONE_MATCH, "\"1\""),
+            (header::CONTENT_LENGTH, "0"),
+        ];
+        for method in [Method::GET, Method::HEAD] {
+            assert_eq!(
+                decide(&method, &browser, PLAIN),
+                Ok(Cacheable {
+                    only_if_cached: false
+                })
+            );
+        }
+    }
+
+    #[test]
+    fn other_methods_pass() {
+        for method in [
+            Method::POST,
+            Method::PUT,
+            Method::OPTIONS,
+            Method::from_bytes(b"get").unwrap(),
+        ] {
+            assert_eq!(decide(&method, &[], PLAIN), Err(Bypass::Method));
+        }
+    }
+
+    #[test]
+    fn what_the_key_does_not_say_bypasses() {
+        let cases = [
+            (header::AUTHORIZATION, "Bearer x", Bypass::Authorization),
+            (header::COOKIE, "a=b", Bypass::Cookie),
+            (header::RANGE, "bytes=0-1", Bypass::Range),
+            (header::IF_MATCH, "\"1\"", Bypass::Precondition),
+            (header::CONTENT_LENGTH, "1", Bypass::Body),
+            (header::CONTENT_LENGTH, "00", Bypass::Body),
+            (header::TRANSFER_ENCODING, "chunked", Bypass::Body),
+            (header::UPGRADE, "websocket", Bypass::Upgrade),
+            (header::CONTENT_TYPE, "application/grpc+proto", Bypass::Grpc),
+            (header::CACHE_CONTROL, "No-Store", Bypass::NoStore),
+            (header::CACHE_CONTROL, "no-cache", Bypass::NoCache),
+        ];
+        for (name, value, bypass) in cases {
+            assert_eq!(
+                decide(&Method::GET, &[(name.clone(), value)], PLAIN),
+                Err(bypass),
+                "{name}: {value}"
+            );
+        }
+        assert_eq!(
+            decide(
+                &Method::GET,
+                &[],
+                Circumstances {
+                    body_is_empty: false,
+                    ..PLAIN
+                }
+            ),
+            Err(Bypass::Body)
+        );
+    }
+
+    #[test]
+    fn credentials_need_an_identity_in_the_key() {
+        let keyed = Circumstances {
+            identified: true,
+            identity_in_key: true,
+            ..PLAIN
+        };
+        let credentials = [(header::AUTHORIZATION, "Bearer x")];
+        assert!(decide(&Method::GET, &credentials, keyed).is_ok());
+        assert_eq!(
+            decide(
+                &Method::GET,
+                &[],
+                Circumstances {
+                    identified: true,
+                    ..PLAIN
+                }
+            ),
+            Err(Bypass::Identity)
+        );
+    }
+
+    #[test]
+    fn an_identity_does_not_answer_for_cookies() {
+        let keyed = Circumstances {
+            identified: true,
+            identity_in_key: true,
+            ..PLAIN
+        };
+        let cookies = [(header::COOKIE, "a=b")];
+        assert_eq!(decide(&Method::GET, &cookies, keyed), Err(Bypass::Cookie));
+        assert!(
+            decide(
+                &Method::GET,
+                &cookies,
+                Circumstances {
+                    cookies_answered_for: true,
+                    ..PLAIN
+                }
+            )
+            .is_ok()
+        );
+    }
+
+    #[test]
+    fn only_if_cached_is_passed_on() {
+        let asks = [(header::CACHE_CONTROL, "only-if-cached")];
+        assert_eq!(
+            decide(&Method::GET, &asks, PLAIN),
+            Ok(Cacheable {
+                only_if_cached: true
+            })
+        );
+    }
+}

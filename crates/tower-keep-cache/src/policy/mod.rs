@@ -1,0 +1,36 @@
+//! What may be served from the cache, what may be stored, and under which name: decisions without I/O.
+//!
+//! | | decides |
+//! |---|---|
+//! | [`eligible`] | whether a request has to do with the cache at all |
+//! | [`Target`] | what of the request line is part of the key |
+//! | [`judge`] | what becomes of a response: stored for how long, a failure, or nobody else's |
+//! | [`stored_headers`] | which headers are stored with it |
+//! | [`Template`] | the tags of a route |
+//! | [`CacheStatus`] | how the response says what was done |
+//!
+//! The rules are those of a shared cache (RFC 9111), narrowed to what is safe without validation and variants: they
+//! belong here too, when they come.
+
+mod cache_control;
+mod cache_status;
+mod eligibility;
+mod freshness;
+mod http_date;
+mod number;
+mod stored_headers;
+mod target;
+mod template;
+
+use self::http_date::http_date;
+#[allow(unused_imports, reason = "the layer that uses them comes next")]
+pub(crate) use self::{
+    cache_control::CacheControl,
+    cache_status::{CacheStatus, Detail, Handling},
+    eligibility::{Bypass, Cacheable, Circumstances, eligible},
+    freshness::{Answer, Lifetime, Refusal, Verdict, judge},
+    number::header_value,
+    stored_headers::stored_headers,
+    target::Target,
+    template::Template,
+};

@@ -1,0 +1,111 @@
+use std::borrow::Cow;
+
+use http::{HeaderMap, Uri, header::HOST};
+
+use super::Bypass;
+
+/// What of the request line tells one resource from another: the host in lower case, and path and query as they came.
+///
+/// Nothing is decoded or sorted: two spellings of one resource cost a second entry, while one entry for two resources
+/// would be a leak.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Target<'a> {
+    pub(crate) host: Cow<'a, str>,
+    pub(crate) path_and_query: &'a str,
+}
+
+impl<'a> Target<'a> {
+    /// `uri` is the one that the client sent, before a router has cut a prefix off.
+    pub(crate) fn of(uri: &'a Uri, headers: &'a HeaderMap) -> Result<Self, Bypass> {
+        let path_and_query = uri.path_and_query().map_or("/", |given| given.as_str());
+        Ok(Self {
+            host: host(uri, headers)?,
+            path_and_query,
+        })
+    }
+}
+
+/// The authority of the request line (always there in HTTP/2), else `Host`. Where both are given they must agree:
+/// a handler that builds links from `Host` would otherwise write the sender's host into everybody's entry.
+fn host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Result<Cow<'a, str>, Bypass> {
+    let authority = uri.authority().map(|authority| authority.as_str());
+    let mut fields = headers.get_all(HOST).iter();
+    let field = match fields.next() {
+        Some(value) => Some(value.to_str().map_err(|_| Bypass::Host)?),
+        None => None,
+    };
+    if fields.next().is_some() {
+        return Err(Bypass::Host);
+    }
+    match (authority, field) {
+        (Some(authority), Some(field)) if !authority.eq_ignore_ascii_case(field) => {
+            Err(Bypass::Host)
+        }
+        (authority, field) => Ok(lower_case(authority.or(field).unwrap_or_default())),
+    }
+}
+
+fn lower_case(text: &str) -> Cow<'_, str> {
+    if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(text.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn target(uri: &'static str, hosts: &[&'static str]) -> Result<(String, String), Bypass> {
+        let mut headers = HeaderMap::new();
+        for host in hosts {
+            headers.append(HOST, HeaderValue::from_static(host));
+        }
+        let uri = Uri::from_static(uri);
+        let target = Target::of(&uri, &headers)?;
+        Ok((target.host.into_owned(), target.path_and_query.to_owned()))
+    }
+
+    #[test]
+    fn host_is_the_authority_or_the_header_in_lower_case() {
+        let expected = Ok(("shop.example:80".to_owned(), "/a?b".to_owned()));
+        assert_eq!(target("/a?b", &["Shop.Example:80"]), expected);
+        assert_eq!(target("http://shop.example:80/a?b", &[]), expected);
+        assert_eq!(
+            target("http://shop.example:80/a?b", &["SHOP.example:80"]),
+            expected
+        );
+        assert_eq!(target("/a", &[]), Ok((String::new(), "/a".to_owned())));
+    }
+
+    #[test]
+    fn hosts_that_disagree_bypass() {
+        assert_eq!(
+            target("http://shop.example/", &["evil.example"]),
+            Err(Bypass::Host)
+        );
+        assert_eq!(
+            target("/", &["shop.example", "evil.example"]),
+            Err(Bypass::Host)
+        );
+    }
+
+    #[test]
+    fn path_and_query_stay_as_they_came() {
+        for uri in [
+            "/a%2Fb",
+            "/a/b",
+            "/A/b",
+            "/a/b?",
+            "/a/b?y=1&x=2",
+            "/a/b?x=2&y=1",
+            "/a//b",
+            "/a/./b",
+        ] {
+            assert_eq!(target(uri, &[]).unwrap().1, uri);
+        }
+    }
+}
