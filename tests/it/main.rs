@@ -1,1 +1,3 @@
-//! placeholder
+//! The public behaviour of tower-keep, on real servers; a module per capability.
+
+mod kit;

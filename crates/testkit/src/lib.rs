@@ -1,1 +1,23 @@
-//! placeholder
+//! What the tests of tower-keep stand on: real servers on loopback that can be paused, killed and restarted, a TCP
+//! proxy that breaks connections, probes for the tower contract, and a second process when one is not enough.
+//!
+//! Failures here are failures of the machine, not of the code under test, so most of the kit panics with the reason
+//! instead of returning an error; a `try_` twin exists where a program (not a test) starts servers.
+//!
+//! Nothing that is started here outlives its process, however that ends: see [`process::Sandbox`].
+
+pub mod locate;
+pub mod port;
+pub mod process;
+pub mod resp;
+
+mod clock;
+mod eventually;
+mod redis;
+mod shared;
+mod start_error;
+
+pub use eventually::eventually;
+pub use redis::{RedisBuilder, RedisServer, Snapshot};
+pub use shared::{REDIS_URL, SharedRedis, redis};
+pub use start_error::StartError;

@@ -1,0 +1,295 @@
+use std::ffi::OsString;
+use std::fs;
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::RedisBuilder;
+use crate::StartError;
+use crate::locate::{self, Version};
+use crate::process::{Launch, Running, Sandbox};
+use crate::resp::Client;
+use crate::{clock, port};
+
+const LOG: &str = "redis.log";
+
+/// A start takes 20 to 150 ms; a machine that does other things at the same time gets its time.
+const START: Duration = Duration::from_secs(20);
+
+/// How many ports are tried when others take them first.
+const ATTEMPTS: usize = 5;
+
+/// A Redis (or Valkey) server of our own, on a free port of 127.0.0.1 and on a Unix socket; it writes nothing to disk.
+/// It ends when dropped, and in any case with this process.
+#[derive(Debug)]
+pub struct RedisServer {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    // Before the sandbox: fields are dropped in this order, and the process must end before its folder goes.
+    running: Mutex<Option<Running>>,
+    sandbox: Sandbox,
+    program: PathBuf,
+    args: Vec<OsString>,
+    address: SocketAddr,
+    password: Option<String>,
+    unix_socket: bool,
+}
+
+impl RedisServer {
+    /// Starts one and waits until it answers.
+    ///
+    /// # Panics
+    /// If there is no Redis on this machine or it does not come up.
+    pub async fn start() -> Self {
+        Self::builder().start().await
+    }
+
+    /// For a server that is not like every other.
+    #[must_use]
+    pub fn builder() -> RedisBuilder {
+        RedisBuilder::default()
+    }
+
+    pub(super) fn launch(builder: &RedisBuilder) -> Result<Self, StartError> {
+        let found = locate::redis()?;
+        let mut failure = String::new();
+        for _ in 0..ATTEMPTS {
+            let inner = Inner::new(builder, found.path.clone(), found.version)?;
+            match inner.run() {
+                Ok(()) => {
+                    return Ok(Self {
+                        inner: Arc::new(inner),
+                    });
+                }
+                Err(StartError::Failed(log)) if log.contains("Address already in use") => {
+                    failure = log
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(StartError::Failed(failure))
+    }
+
+    /// `redis://127.0.0.1:port`, or [`unix_url`](Self::unix_url) if the builder said so.
+    #[must_use]
+    pub fn url(&self) -> String {
+        if self.inner.unix_socket {
+            return self.unix_url();
+        }
+        let user = self
+            .inner
+            .password
+            .as_ref()
+            .map_or_else(String::new, |password| format!(":{password}@"));
+        format!("redis://{user}{}", self.inner.address)
+    }
+
+    /// `redis+unix:///path`. With a password a host stands before the path, because a URL cannot have a user without.
+    #[must_use]
+    pub fn unix_url(&self) -> String {
+        let user = self
+            .inner
+            .password
+            .as_ref()
+            .map_or_else(String::new, |password| format!(":{password}@localhost"));
+        format!("redis+unix://{user}{}", self.inner.socket().display())
+    }
+
+    /// Its TCP address: the same one after a restart.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.inner.address
+    }
+
+    /// Its process id.
+    ///
+    /// # Panics
+    /// If it was [killed](Self::kill).
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.inner
+            .running()
+            .as_ref()
+            .expect("killed and not restarted")
+            .pid()
+    }
+
+    /// A connection to it.
+    ///
+    /// # Panics
+    /// If it cannot be had.
+    pub async fn client(&self) -> Client {
+        let url = self.url();
+        Client::connect(&url)
+            .await
+            .unwrap_or_else(|error| panic!("{url}: {error}"))
+    }
+
+    /// SIGSTOP: connections stay open and new ones are accepted by the kernel, but nobody answers.
+    pub fn pause(&self) {
+        if let Some(running) = &*self.inner.running() {
+            running.pause();
+        }
+    }
+
+    /// SIGCONT: what was sent meanwhile is executed now.
+    pub fn resume(&self) {
+        if let Some(running) = &*self.inner.running() {
+            running.resume();
+        }
+    }
+
+    /// SIGKILL. When this returns the process is gone and its port refuses connections.
+    pub fn kill(&self) {
+        *self.inner.running() = None;
+    }
+
+    /// Starts it again on the same port, empty; kills it first if it runs.
+    ///
+    /// # Panics
+    /// If it does not come up.
+    pub async fn restart(&self) {
+        self.start_again(None).await;
+    }
+
+    /// What it holds now, for [`restart_from`](Self::restart_from).
+    ///
+    /// # Panics
+    /// If it cannot save.
+    pub async fn snapshot(&self) -> Snapshot {
+        let mut client = self.client().await;
+        let reply = client.words("SAVE").await;
+        assert!(!reply.is_error(), "SAVE: {reply:?}");
+        let file = self.inner.dump();
+        let bytes = fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        // Else the next plain restart would load it.
+        fs::remove_file(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        Snapshot { bytes }
+    }
+
+    /// As [`restart`](Self::restart), but it holds what it held then: a server restored from a backup, or the replica
+    /// that takes over and had not heard the rest.
+    ///
+    /// # Panics
+    /// If it does not come up.
+    pub async fn restart_from(&self, snapshot: &Snapshot) {
+        self.start_again(Some(snapshot.bytes.clone())).await;
+    }
+
+    async fn start_again(&self, dump: Option<Vec<u8>>) {
+        let inner = Arc::clone(&self.inner);
+        let started = tokio::task::spawn_blocking(move || inner.run_again(dump)).await;
+        let started = started.expect("the runtime runs this to its end");
+        started.unwrap_or_else(|error| panic!("Redis: {error}"));
+    }
+}
+
+/// What a [`RedisServer`] held at some moment.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    bytes: Vec<u8>,
+}
+
+impl Inner {
+    fn new(builder: &RedisBuilder, program: PathBuf, version: Version) -> io::Result<Self> {
+        let sandbox = Sandbox::new(None)?;
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port::free()));
+        let socket = sandbox.path().join("redis.sock");
+        let mut args: Vec<OsString> = vec!["--port".into(), address.port().to_string().into()];
+        args.extend(["--unixsocket".into(), socket.into_os_string()]);
+        args.extend(
+            [
+                "--bind",
+                "127.0.0.1",
+                "--save",
+                "",
+                "--appendonly",
+                "no",
+                "--daemonize",
+                "no",
+            ]
+            .map(Into::into),
+        );
+        if version >= Version::new(7, 0) {
+            // DEBUG SLEEP and friends; older ones allow them anyway.
+            args.extend(["--enable-debug-command", "local"].map(Into::into));
+        }
+        if let Some(password) = &builder.password {
+            args.extend(["--requirepass".into(), password.into()]);
+        }
+        args.extend(builder.args.iter().cloned());
+        let password = builder.password.clone();
+        let unix_socket = builder.unix_socket;
+        Ok(Self {
+            running: Mutex::new(None),
+            sandbox,
+            program,
+            args,
+            address,
+            password,
+            unix_socket,
+        })
+    }
+
+    fn running(&self) -> MutexGuard<'_, Option<Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.sandbox.path().join("redis.sock")
+    }
+
+    fn dump(&self) -> PathBuf {
+        self.sandbox.path().join("dump.rdb")
+    }
+
+    fn run_again(&self, dump: Option<Vec<u8>>) -> Result<(), StartError> {
+        *self.running() = None;
+        match dump {
+            None => self.run(),
+            Some(bytes) => {
+                fs::write(self.dump(), bytes)?;
+                let result = self.run();
+                fs::remove_file(self.dump())?;
+                result
+            }
+        }
+    }
+
+    fn run(&self) -> Result<(), StartError> {
+        let launch = Launch {
+            program: self.program.clone(),
+            args: self.args.clone(),
+            log: LOG,
+        };
+        let mut running = self.sandbox.launch(&launch)?;
+        let up = clock::poll(START, || match running.exited() {
+            Ok(None) => answers(self.address).then_some(true),
+            _ => Some(false),
+        });
+        if up != Some(true) {
+            return Err(StartError::Failed(self.sandbox.tail(LOG)));
+        }
+        *self.running() = Some(running);
+        Ok(())
+    }
+}
+
+/// True when whoever listens there is ready for commands, or for a password.
+fn answers(address: SocketAddr) -> bool {
+    let ask = || -> io::Result<String> {
+        let limit = Duration::from_secs(1);
+        let mut stream = TcpStream::connect_timeout(&address, limit)?;
+        stream.set_read_timeout(Some(limit))?;
+        stream.write_all(b"PING\r\n")?;
+        let mut line = String::new();
+        BufReader::new(stream).read_line(&mut line)?;
+        Ok(line)
+    };
+    ask().is_ok_and(|line| line.starts_with("+PONG") || line.starts_with("-NOAUTH"))
+}
