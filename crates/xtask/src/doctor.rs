@@ -1,0 +1,75 @@
+//! `cargo xtask doctor`.
+
+use crate::child;
+use crate::command::Doctor;
+use crate::failure::{Failure, Outcome};
+use crate::provision::{self, Server, Way};
+use crate::workspace;
+
+/// Says what is here and what would be done about the rest; with `install`, does it.
+pub(crate) async fn run(options: &Doctor) -> Outcome {
+    tools().await;
+    let mut missing = Vec::new();
+    for server in Server::ALL {
+        let found = if options.install {
+            provision::ensure(server, options.strict)
+                .await
+                .map_err(|failure| failure.to_string())
+        } else {
+            server.find(options.strict).await
+        };
+        match found {
+            Ok(found) => println!("{:<11} {found}", server.name()),
+            Err(why) => {
+                println!("{:<11} {why}", server.name());
+                if !options.install {
+                    say_what_would_be_done(server, options.strict).await;
+                }
+                missing.push(server.name());
+            }
+        }
+    }
+    if missing.is_empty() {
+        println!("`cargo xtask test` and `cargo xtask demo` have what they need");
+        return Ok(());
+    }
+    Err(Failure::new(format!("missing: {}", missing.join(", "))))
+}
+
+/// What makes tests quicker or finer, and is not needed.
+async fn tools() {
+    let cargo = workspace::cargo();
+    let cargo = cargo.to_string_lossy();
+    for (name, arguments, without) in [
+        ("cargo", ["--version"].as_slice(), ""),
+        (
+            "nextest",
+            &["nextest", "--version"],
+            "not installed; tests run with cargo test",
+        ),
+        (
+            "valgrind",
+            &[],
+            "not installed; bench cannot count instructions",
+        ),
+    ] {
+        let (program, arguments) = if arguments.is_empty() {
+            (name, ["--version"].as_slice())
+        } else {
+            (&*cargo, arguments)
+        };
+        let answer = child::output(program, arguments).await;
+        let answer = answer
+            .as_deref()
+            .and_then(|answer| answer.lines().next())
+            .unwrap_or(without);
+        println!("{name:<11} {answer}");
+    }
+}
+
+async fn say_what_would_be_done(server: Server, strict: bool) {
+    match Way::usable(server, strict).await.first() {
+        Some(way) => println!("{:<11} test and demo would run: {}", "", way.line()),
+        None => println!("{:<11} {}", "", provision::advice(server, strict)),
+    }
+}

@@ -1,0 +1,59 @@
+//! Sees to it that Redis and PostgreSQL can be started on this machine.
+//!
+//! Looking is `testkit::locate`'s; this adds what to do when there is nothing to be found.
+
+mod packages;
+mod server;
+mod way;
+
+pub(crate) use packages::Packages;
+pub(crate) use server::Server;
+pub(crate) use way::Way;
+
+use testkit::locate::Found;
+
+use crate::failure::{Failure, Outcome};
+
+/// Finds both servers, installs what is missing, and prints a line on each. `strict`: also what only some builds can do.
+pub(crate) async fn provision(strict: bool) -> Outcome {
+    for server in Server::ALL {
+        let found = ensure(server, strict).await?;
+        println!("{:<11} {found}", server.name());
+    }
+    Ok(())
+}
+
+/// Finds the server, or installs it first.
+pub(crate) async fn ensure(server: Server, strict: bool) -> Outcome<Found> {
+    let missing = match server.find(strict).await {
+        Ok(found) => return Ok(found),
+        Err(missing) => missing,
+    };
+    println!("{:<11} {missing}", server.name());
+    for way in Way::usable(server, strict).await {
+        println!("{:<11} {}", "", way.line());
+        if let Err(failure) = way.walk().await {
+            println!("{:<11} {failure}", "");
+            continue;
+        }
+        match server.find(strict).await {
+            Ok(found) => return Ok(found),
+            Err(missing) => println!("{:<11} still {missing}", ""),
+        }
+    }
+    Err(Failure::new(advice(server, strict)))
+}
+
+/// What to do by hand, in one line.
+pub(crate) fn advice(server: Server, strict: bool) -> String {
+    let line = Packages::present().map_or_else(
+        || format!("install {}", server.name()),
+        |packages| packages.by_hand(server),
+    );
+    let or = if strict {
+        ""
+    } else {
+        " (or npm and pip, which need no root)"
+    };
+    format!("{} is missing; run: {line}{or}", server.name())
+}

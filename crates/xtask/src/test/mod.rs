@@ -1,0 +1,74 @@
+//! `cargo xtask test`.
+
+mod runner;
+mod servers;
+mod skips;
+mod tally;
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::child;
+use crate::command::Test;
+use crate::failure::{Doing, Failure, Outcome};
+use crate::provision;
+use crate::workspace;
+use runner::Runner;
+use servers::Servers;
+use skips::Skips;
+use tally::Tally;
+
+/// How long all the tests may take once they are built.
+const LIMIT: Duration = Duration::from_secs(12 * 60);
+
+/// Runs the tests; the closing line is printed in any case.
+pub(crate) async fn run(options: &Test) -> Outcome {
+    provision::provision(options.strict).await?;
+    let runner = Runner::choose().await;
+    println!("{:<11} {}", "tests", runner.name());
+    child::run(&mut runner.build()).await?;
+
+    let servers = Servers::start().await?;
+    let skips = Skips::begin(&workspace::target()).doing("cannot write to the target folder")?;
+    let deadline = Instant::now() + LIMIT;
+    let mut tally = Tally::default();
+    let mut failure = None;
+    for mut command in [
+        runner.tests(&options.filters),
+        runner.doctests(&options.filters),
+    ] {
+        servers.tell(&mut command);
+        command.env(skips::VARIABLE, skips.file());
+        let left = deadline.saturating_duration_since(Instant::now());
+        let ran = child::run_watched(command, left, |line| tally += Tally::of_line(line)).await;
+        let failed = match ran {
+            Ok(status) if status.success() => None,
+            Ok(status) => Some(format!("the tests failed: {status}")),
+            Err(stopped) => Some(stopped.to_string()),
+        };
+        failure = failure.or(failed);
+    }
+    drop(servers);
+
+    let skipped = skips.read();
+    for skip in &skipped {
+        println!("skipped: {skip}");
+    }
+    println!(
+        "{} passed, {} failed, {} skipped",
+        tally.passed,
+        tally.failed,
+        skipped.len()
+    );
+    if let Some(failure) = failure {
+        return Err(Failure::new(failure));
+    }
+    if tally.is_empty() {
+        return Err(Failure::new("no test ran"));
+    }
+    if options.strict && !skipped.is_empty() {
+        return Err(Failure::new("tests were skipped, which --strict forbids"));
+    }
+    Ok(())
+}

@@ -1,0 +1,36 @@
+//! The servers that all tests of a run share.
+
+use std::env;
+
+use testkit::{REDIS_URL, RedisServer};
+use tokio::process::Command;
+
+use crate::failure::{Doing, Outcome};
+
+/// Started for this run unless the environment names others; ends with it.
+#[derive(Debug)]
+pub(super) struct Servers {
+    redis: Option<RedisServer>,
+}
+
+impl Servers {
+    pub(super) async fn start() -> Outcome<Self> {
+        let redis = if is_given(REDIS_URL) {
+            None
+        } else {
+            Some(RedisServer::builder().try_start().await.doing("redis")?)
+        };
+        Ok(Self { redis })
+    }
+
+    /// Tells tests where they are.
+    pub(super) fn tell(&self, command: &mut Command) {
+        if let Some(redis) = &self.redis {
+            command.env(REDIS_URL, redis.url());
+        }
+    }
+}
+
+fn is_given(variable: &str) -> bool {
+    env::var_os(variable).is_some_and(|value| !value.is_empty())
+}
