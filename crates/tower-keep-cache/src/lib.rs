@@ -3,6 +3,7 @@
 
 #![allow(dead_code, reason = "the engine and the layer that use it come next")]
 
+mod engine;
 mod entry;
 mod key;
 mod policy;

@@ -1,0 +1,418 @@
+//! The task behind a flight.
+//!
+//! Requests only wait; this task does what has to be done once for all of them: it gets the lease, or watches the
+//! process that has it, makes one of the waiting requests the leader, renews the lease while the leader's fill runs,
+//! stores, and tells everybody. No request's end can therefore stop a flight, and a request that is dropped at any
+//! point leaves nothing behind.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    sync::{OwnedSemaphorePermit, oneshot},
+    time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until},
+};
+
+use super::{
+    admission::{Admission, AloneReason, Engine, Hit, Outcome},
+    fill::{Fill, FillOutcome, Report, Unstored},
+    flight::Flight,
+    flights::{Flights, Waiter, live},
+};
+use crate::{
+    entry::{Entry, Envelope},
+    key::EntryKey,
+    store::{Begin, Lease, Lookup, Poll, Stored},
+    tag::{Tag, TagId},
+};
+
+/// Between two looks at a key that another process fills. Short at first, as most fills are.
+const POLL_FIRST: Duration = Duration::from_millis(5);
+const POLL_LAST: Duration = Duration::from_millis(50);
+
+/// Where a driver finds those who wait.
+#[derive(Debug)]
+pub(super) enum Place {
+    /// Every request for the key joins.
+    Shared(Arc<Flights>),
+    /// Nobody joins.
+    Private(Mutex<Flight<Waiter>>),
+}
+
+/// What to do about a lease that somebody else holds.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Patience {
+    /// Wait for the entry.
+    ForEntry,
+    /// Wait for the lease: the entry that it brings is not good enough.
+    ForLease,
+    /// Do not wait.
+    None,
+}
+
+#[derive(Debug)]
+pub(super) struct Driver {
+    engine: Arc<Engine>,
+    key: EntryKey,
+    expected: Arc<[Tag]>,
+    place: Place,
+    patience: Patience,
+    /// The flight is gone from its place, and another one may stand there.
+    landed: bool,
+    /// Bounds the flights, and with them the detached fills, of this process.
+    _permit: OwnedSemaphorePermit,
+}
+
+/// How to begin.
+#[derive(Debug)]
+pub(super) enum Start {
+    /// With a look at the store: somebody may have brought the entry meanwhile.
+    Look,
+    /// The requests have just looked.
+    Begin,
+    /// The look failed: Redis is not asked again for this run.
+    Away(Unstored),
+}
+
+/// What getting the lease came to.
+enum Acquired {
+    /// There is an entry now.
+    Found(Hit),
+    /// A run begins, with the lease or without.
+    Run(Result<Lease, Unstored>),
+    /// Somebody else has the lease, and nobody here wants to wait.
+    Foreign,
+    /// Nobody waits any more.
+    Deserted,
+}
+
+impl Driver {
+    pub(super) fn new(
+        engine: Arc<Engine>,
+        key: EntryKey,
+        expected: Arc<[Tag]>,
+        place: Place,
+        patience: Patience,
+        permit: OwnedSemaphorePermit,
+    ) -> Self {
+        Self {
+            engine,
+            key,
+            expected,
+            place,
+            patience,
+            landed: false,
+            _permit: permit,
+        }
+    }
+
+    pub(super) async fn drive(mut self, mut start: Start) {
+        let ids: Vec<TagId> = self.expected.iter().map(Tag::id).collect();
+        loop {
+            start = match self.acquire(start, &ids).await {
+                Acquired::Found(hit) => {
+                    self.found(hit);
+                    Start::Look
+                }
+                Acquired::Run(lease) => self.run(lease, &ids).await,
+                Acquired::Foreign => {
+                    self.release_all(AloneReason::Foreign);
+                    Start::Look
+                }
+                Acquired::Deserted => Start::Look,
+            };
+            if !self.place.next(&self.key) {
+                self.landed = true;
+                return;
+            }
+            // Who is left came to wait.
+            self.patience = Patience::ForEntry;
+        }
+    }
+
+    async fn acquire(&self, start: Start, ids: &[TagId]) -> Acquired {
+        match start {
+            Start::Look => {
+                if let Some(acquired) = self.look().await {
+                    return acquired;
+                }
+            }
+            Start::Begin => {}
+            Start::Away(unstored) => return Acquired::Run(Err(unstored)),
+        }
+        let mut pause = POLL_FIRST;
+        loop {
+            self.place.with(&self.key, Flight::begin);
+            match self.engine.store.begin_fill(&self.key, ids).await {
+                Ok(Begin::Lease(lease)) => return Acquired::Run(Ok(lease)),
+                Ok(Begin::NoStoreUntil(_)) => return Acquired::Run(Err(Unstored::Held)),
+                Ok(Begin::Held { .. }) if self.patience == Patience::None => {
+                    return Acquired::Foreign;
+                }
+                Ok(Begin::Held { .. }) => {
+                    if let Some(acquired) = self.watch(&mut pause, ids).await {
+                        return acquired;
+                    }
+                }
+                Err(error) => return Acquired::Run(Err(Unstored::Redis(error))),
+            }
+        }
+    }
+
+    /// Looks into the store for everybody who is here.
+    async fn look(&self) -> Option<Acquired> {
+        let blocked = self.engine.pending.blocked();
+        self.place.with(&self.key, Flight::begin);
+        match self.engine.store.lookup(&self.key, &self.expected).await {
+            Ok(Lookup::Hit { entry, tags }) if !blocked.covers(&tags) => {
+                Some(Acquired::Found(Hit { entry, tags }))
+            }
+            Ok(_) => None,
+            Err(error) => Some(Acquired::Run(Err(Unstored::Redis(error)))),
+        }
+    }
+
+    /// Watches the fill of another process. `None`: its lease has gone and there is no entry.
+    ///
+    /// It ends with the lease, which a dead process does not renew, or with the patience of the last who waits.
+    async fn watch(&self, pause: &mut Duration, ids: &[TagId]) -> Option<Acquired> {
+        loop {
+            sleep(jittered(*pause)).await;
+            *pause = (*pause * 2).min(POLL_LAST);
+            if !self.place.with(&self.key, |flight| flight.prune(live)) {
+                return Some(Acquired::Deserted);
+            }
+            if self.patience == Patience::ForLease {
+                return None;
+            }
+            let blocked = self.engine.pending.blocked();
+            self.place.with(&self.key, Flight::begin);
+            match self.engine.store.poll(&self.key, ids).await {
+                // It is there, and this process may not use it: no use in waiting for another one.
+                Ok(Poll::Hit { tags, .. }) if blocked.covers(&tags) => {
+                    return Some(Acquired::Run(Err(Unstored::Pending)));
+                }
+                Ok(Poll::Hit { entry, tags }) => return Some(Acquired::Found(Hit { entry, tags })),
+                Ok(Poll::LeaseHeld) => {}
+                Ok(Poll::LeaseGone) => return None,
+                Err(error) => return Some(Acquired::Run(Err(Unstored::Redis(error)))),
+            }
+        }
+    }
+
+    /// An entry was read for those who were here before.
+    fn found(&self, hit: Hit) {
+        if let Place::Shared(flights) = &self.place {
+            flights.found(&self.key);
+        }
+        self.share(&Outcome::Entry(hit), false);
+    }
+
+    /// One run: a leader, its fill, and what becomes of it. Says how those who are left begin.
+    async fn run(&self, lease: Result<Lease, Unstored>, ids: &[TagId]) -> Start {
+        if lease.is_err() {
+            // No token counts here: the run begins now, and whoever is here was here before.
+            self.place.with(&self.key, Flight::begin);
+        }
+        let deadline = Instant::now() + self.engine.settings.fill_timeout;
+        let Some(reported) = self.appoint(lease.as_ref().err(), deadline) else {
+            self.release(lease).await;
+            return Start::Look;
+        };
+        match self.attend(reported, lease.as_ref().ok(), deadline).await {
+            Some(Report::Store {
+                entry,
+                mut tags,
+                ttl,
+                answer,
+            }) => {
+                tags.extend_from_slice(ids);
+                let outcome = self.store(entry, tags, ttl, lease).await;
+                let _ = answer.send(outcome);
+                Start::Look
+            }
+            Some(Report::Fail(copy)) => {
+                for waiter in self.place.with(&self.key, Flight::take_all) {
+                    let _ = waiter.send(Admission::Copy(Outcome::Failed(Arc::clone(&copy))));
+                }
+                self.release(lease).await;
+                Start::Look
+            }
+            Some(Report::Refuse) => {
+                if let Place::Shared(flights) = &self.place {
+                    flights.not_storable(&self.key, Instant::now());
+                }
+                self.release_all(AloneReason::NotStorable);
+                self.release(lease).await;
+                Start::Look
+            }
+            // The leader has vanished. The next one gets a token of its own, so that all who are here now count as
+            // having joined before.
+            None => {
+                self.release(lease).await;
+                Start::Begin
+            }
+        }
+    }
+
+    /// Makes the first who still waits the leader.
+    fn appoint(
+        &self,
+        unstored: Option<&Unstored>,
+        deadline: Instant,
+    ) -> Option<oneshot::Receiver<Report>> {
+        loop {
+            let (leader, waited_for) = self
+                .place
+                .with(&self.key, |flight| (flight.elect(live), flight.early() > 0));
+            let (fill, reported) = Fill::new(unstored.cloned(), waited_for, deadline);
+            // One that went away just now has dropped the fill, and the receiver would say so; ask the next at once.
+            if leader?.send(Admission::Lead(fill)).is_ok() {
+                return Some(reported);
+            }
+        }
+    }
+
+    /// Keeps the lease while the fill runs. `None`: the leader has vanished, or the time is over.
+    async fn attend(
+        &self,
+        mut reported: oneshot::Receiver<Report>,
+        lease: Option<&Lease>,
+        deadline: Instant,
+    ) -> Option<Report> {
+        let mut renewal = interval_at(Instant::now() + Lease::RENEWAL, Lease::RENEWAL);
+        renewal.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut lease = lease;
+        loop {
+            tokio::select! {
+                biased;
+                report = &mut reported => return report.ok(),
+                () = sleep_until(deadline) => return None,
+                _ = renewal.tick(), if lease.is_some() => {
+                    // A lease that is lost stays lost, and `store` will hear of it. An error may pass.
+                    if let Some(held) = lease {
+                        if let Ok(false) = self.engine.store.renew(&self.key, held).await {
+                            lease = None;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Stores, and tells those who may have the bytes.
+    async fn store(
+        &self,
+        entry: Arc<Entry>,
+        mut tags: Vec<TagId>,
+        ttl: Duration,
+        lease: Result<Lease, Unstored>,
+    ) -> FillOutcome {
+        tags.sort_unstable();
+        tags.dedup();
+        let hit = Hit {
+            entry: Arc::clone(&entry),
+            tags: tags.as_slice().into(),
+        };
+        // Closed first, then the look at what is pending, then the store: who comes after an invalidation that did
+        // not reach Redis either finds the flight closed, or the invalidation is seen here.
+        self.place.with(&self.key, Flight::close);
+        let pending = self.engine.pending.blocked().covers(&tags);
+        self.share(&Outcome::Entry(hit.clone()), false);
+        let lease = match lease {
+            Ok(lease) if !pending && tags.len() <= Envelope::MAX_TAGS => lease,
+            Ok(lease) => {
+                self.release(Ok(lease)).await;
+                return FillOutcome::Unstored(if pending {
+                    Unstored::Pending
+                } else {
+                    Unstored::TooManyTags
+                });
+            }
+            Err(unstored) => return FillOutcome::Unstored(unstored),
+        };
+        match self
+            .engine
+            .store
+            .store(&self.key, lease, &tags, &entry, ttl)
+            .await
+        {
+            Ok(Stored::Stored) => {
+                if let Place::Shared(flights) = &self.place {
+                    flights.stored(&self.key);
+                }
+                self.share(&Outcome::Entry(hit), true);
+                FillOutcome::Stored
+            }
+            Ok(Stored::Refused(cause)) => FillOutcome::Refused(cause),
+            Err(error) => FillOutcome::Unstored(Unstored::Redis(error)),
+        }
+    }
+
+    fn share(&self, outcome: &Outcome, stored: bool) {
+        let entitled = self
+            .place
+            .with(&self.key, |flight| flight.take(flight.entitled(stored)));
+        for waiter in entitled {
+            let _ = waiter.send(Admission::Copy(outcome.clone()));
+        }
+    }
+
+    fn release_all(&self, reason: AloneReason) {
+        for waiter in self.place.with(&self.key, Flight::take_all) {
+            let _ = waiter.send(Admission::Alone(reason));
+        }
+    }
+
+    /// Best effort: a lease that is not given back ends by itself.
+    async fn release(&self, lease: Result<Lease, Unstored>) {
+        if let Ok(lease) = lease {
+            let _ = self.engine.store.release(&self.key, lease).await;
+        }
+    }
+}
+
+/// The runtime stops, and the task with it: who waits must hear of it, and the key must not be stuck.
+impl Drop for Driver {
+    fn drop(&mut self) {
+        if let (false, Place::Shared(flights)) = (self.landed, &self.place) {
+            flights.remove(&self.key);
+        }
+    }
+}
+
+/// Between half of `pause` and all of it, so that processes do not ask in step.
+fn jittered(pause: Duration) -> Duration {
+    // Without randomness all is as right, only not as even.
+    let share = getrandom::u32().map_or(1.0, |random| f64::from(random) / f64::from(u32::MAX));
+    pause.mul_f64(0.5 + share / 2.0)
+}
+
+impl Place {
+    pub(super) fn private(waiter: Waiter) -> Self {
+        let mut flight = Flight::new();
+        flight.join(waiter, live);
+        Self::Private(Mutex::new(flight))
+    }
+
+    fn with<R>(&self, key: &EntryKey, act: impl FnOnce(&mut Flight<Waiter>) -> R) -> R {
+        match self {
+            Self::Shared(flights) => flights.with(key, act),
+            Self::Private(flight) => {
+                act(&mut flight.lock().unwrap_or_else(PoisonError::into_inner))
+            }
+        }
+    }
+
+    fn next(&self, key: &EntryKey) -> bool {
+        match self {
+            Self::Shared(flights) => flights.next(key),
+            Self::Private(flight) => flight
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .next(live),
+        }
+    }
+}

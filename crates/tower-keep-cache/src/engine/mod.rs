@@ -1,0 +1,34 @@
+//! One fill per key, in this process and in the fleet, and never a stale byte.
+//!
+//! | File | What it decides |
+//! |---|---|
+//! | `flight` | who waits for a fill and who may be given what it brings (pure) |
+//! | `hit_for_miss` | whose answers could not be stored, so that nobody waits for them (pure) |
+//! | `pending` | invalidations that Redis has not acknowledged: what is blocked meanwhile, and the retry |
+//! | `flights` | the flights of this process, by key |
+//! | `driver` | the task behind a flight: lease, leader, store, and who is told what |
+//! | `fill` | what the leader holds |
+//! | `scope` | the tags that a fill collects from what it reads |
+//! | `admission` | the way of a request through all of it |
+
+mod admission;
+mod driver;
+mod fill;
+mod flight;
+mod flights;
+mod hit_for_miss;
+mod pending;
+mod scope;
+mod settings;
+
+#[allow(
+    unused_imports,
+    reason = "the handle and the layer that use it come next"
+)]
+pub(crate) use self::{
+    admission::{Admission, AloneReason, Engine, Hit, Outcome},
+    fill::{Fill, FillOutcome, Unstored},
+    pending::Invalidation,
+    scope::Scope,
+    settings::Settings,
+};

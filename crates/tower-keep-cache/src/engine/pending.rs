@@ -1,0 +1,199 @@
+//! Invalidations that Redis has not acknowledged.
+//!
+//! `invalidate` has said that it failed; but the write that it was for has been committed. Until Redis knows,
+//! this process at least neither serves nor stores what is concerned. Other processes do not know of it: for them the
+//! time to live of the entries is the bound, if this process ends before Redis is back.
+
+mod queue;
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{runtime::Handle, time::sleep};
+
+pub(crate) use self::queue::Invalidation;
+use self::queue::{Blocked, Queue};
+use crate::{
+    store::{CommandError, Store},
+    tag::TagId,
+};
+
+const RETRY_FIRST: Duration = Duration::from_millis(50);
+/// A change of Redis' health wakes the retry at once; this is for errors that do not change it.
+const RETRY_LAST: Duration = Duration::from_secs(5);
+
+#[derive(Debug, Default)]
+pub(super) struct Pending {
+    /// Whether anything is: all that a request pays as long as nothing is.
+    any: AtomicBool,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    queue: Queue,
+    blocked: Arc<Blocked>,
+    /// A task retries.
+    retrying: bool,
+}
+
+/// What is blocked for a request that begins now.
+///
+/// To be taken before the look into the store: an invalidation that is acknowledged later is seen by neither the
+/// look, which came before it, nor by who asks only afterwards.
+#[derive(Debug)]
+pub(super) struct Snapshot(Option<Arc<Blocked>>);
+
+impl Snapshot {
+    pub(super) fn covers(&self, tags: &[TagId]) -> bool {
+        self.0.as_ref().is_some_and(|blocked| blocked.covers(tags))
+    }
+}
+
+impl Pending {
+    pub(super) fn blocked(&self) -> Snapshot {
+        Snapshot(
+            self.any
+                .load(Ordering::Acquire)
+                .then(|| Arc::clone(&self.lock().blocked)),
+        )
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.lock().queue.len()
+    }
+
+    fn push(&self, invalidation: Invalidation) {
+        let mut inner = self.lock();
+        inner.queue.push(invalidation);
+        self.publish(&mut inner);
+    }
+
+    fn acknowledge(&self, number: u64) {
+        let mut inner = self.lock();
+        inner.queue.acknowledge(number);
+        self.publish(&mut inner);
+    }
+
+    fn publish(&self, inner: &mut Inner) {
+        inner.blocked = Arc::new(inner.queue.blocked());
+        self.any.store(inner.queue.len() > 0, Ordering::Release);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Sends an invalidation; one that is not acknowledged, also because the caller has gone, becomes pending.
+pub(super) async fn invalidate(
+    pending: &Arc<Pending>,
+    store: &Store,
+    hold: Duration,
+    invalidation: Invalidation,
+) -> Result<(), CommandError> {
+    let mut unacknowledged = Unacknowledged {
+        retry: Some(Retry {
+            pending: Arc::clone(pending),
+            store: store.clone(),
+            hold,
+        }),
+        invalidation: invalidation.clone(),
+    };
+    let sent = send(store, &invalidation, hold).await;
+    if sent.is_ok() {
+        unacknowledged.retry = None;
+    }
+    sent
+}
+
+async fn send(
+    store: &Store,
+    invalidation: &Invalidation,
+    hold: Duration,
+) -> Result<(), CommandError> {
+    match invalidation {
+        Invalidation::Tags(tags) => store.invalidate(tags, hold).await,
+        Invalidation::Flush => store.flush().await,
+    }
+}
+
+/// Makes an invalidation pending when it is dropped.
+struct Unacknowledged {
+    retry: Option<Retry>,
+    invalidation: Invalidation,
+}
+
+impl Drop for Unacknowledged {
+    fn drop(&mut self) {
+        if let Some(retry) = self.retry.take() {
+            retry.pending.push(self.invalidation.clone());
+            retry.start();
+        }
+    }
+}
+
+/// The task that brings pending invalidations to Redis; one per cache and only while there are any.
+struct Retry {
+    pending: Arc<Pending>,
+    store: Store,
+    hold: Duration,
+}
+
+impl Retry {
+    fn start(self) {
+        // Outside a runtime the next failed invalidation starts it; until then the tags stay blocked.
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
+        if !std::mem::replace(&mut self.pending.lock().retrying, true) {
+            runtime.spawn(Running(self).run());
+        }
+    }
+}
+
+/// Whatever ends the task, the end of its runtime included, another one can be started.
+struct Running(Retry);
+
+impl Running {
+    async fn run(self) {
+        let Retry {
+            pending,
+            store,
+            hold,
+        } = &self.0;
+        let mut pause = RETRY_FIRST;
+        while let Some((number, invalidation)) = self.front() {
+            match send(store, &invalidation, *hold).await {
+                Ok(()) => {
+                    pending.acknowledge(number);
+                    pause = RETRY_FIRST;
+                }
+                Err(error) => {
+                    tracing::debug!(?error, "an invalidation is still pending");
+                    sleep(pause).await;
+                    pause = (pause * 2).min(RETRY_LAST);
+                }
+            }
+        }
+    }
+
+    /// The next to send. At the end the task counts as ended in the same step, so that what comes after is not lost.
+    fn front(&self) -> Option<(u64, Invalidation)> {
+        let mut inner = self.0.pending.lock();
+        let front = inner.queue.front();
+        inner.retrying = front.is_some();
+        front
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.pending.lock().retrying = false;
+    }
+}

@@ -1,0 +1,138 @@
+//! The invalidations that Redis has not acknowledged, in order. Pure.
+
+use std::{
+    collections::{HashSet, VecDeque},
+    sync::Arc,
+};
+
+use crate::tag::TagId;
+
+/// So many invalidations wait at most; one more, and they become a flush, which says no less.
+pub(super) const CAPACITY: usize = 1024;
+
+/// What was asked for.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Invalidation {
+    Tags(Arc<[TagId]>),
+    Flush,
+}
+
+/// What may neither be served nor stored while invalidations are pending.
+#[derive(Debug, Default)]
+pub(crate) struct Blocked {
+    all: bool,
+    tags: HashSet<TagId>,
+}
+
+impl Blocked {
+    /// Whether an entry with these tags is concerned.
+    pub(crate) fn covers(&self, tags: &[TagId]) -> bool {
+        self.all || tags.iter().any(|tag| self.tags.contains(tag))
+    }
+}
+
+/// The queue. Every invalidation has a number, so that an answer that comes after the queue has collapsed
+/// does not acknowledge something else.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    entries: VecDeque<(u64, Invalidation)>,
+    last: u64,
+}
+
+impl Queue {
+    pub(super) fn push(&mut self, invalidation: Invalidation) {
+        if invalidation == Invalidation::Flush || self.entries.len() >= CAPACITY {
+            self.entries.clear();
+            self.add(Invalidation::Flush);
+        } else {
+            self.add(invalidation);
+        }
+    }
+
+    pub(super) fn front(&self) -> Option<(u64, Invalidation)> {
+        self.entries.front().cloned()
+    }
+
+    pub(super) fn acknowledge(&mut self, number: u64) {
+        if self
+            .entries
+            .front()
+            .is_some_and(|(front, _)| *front == number)
+        {
+            self.entries.pop_front();
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(super) fn blocked(&self) -> Blocked {
+        let mut blocked = Blocked::default();
+        for (_, invalidation) in &self.entries {
+            match invalidation {
+                Invalidation::Tags(tags) => blocked.tags.extend(tags.iter().copied()),
+                Invalidation::Flush => blocked.all = true,
+            }
+        }
+        blocked
+    }
+
+    fn add(&mut self, invalidation: Invalidation) {
+        self.last += 1;
+        self.entries.push_back((self.last, invalidation));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tag::Tag;
+
+    fn tags(names: &[&str]) -> Arc<[TagId]> {
+        names.iter().map(|name| Tag::from(*name).id()).collect()
+    }
+
+    #[test]
+    fn pending_tags_are_blocked_until_each_is_acknowledged() {
+        let mut queue = Queue::default();
+        queue.push(Invalidation::Tags(tags(&["a", "b"])));
+        queue.push(Invalidation::Tags(tags(&["b", "c"])));
+        assert!(queue.blocked().covers(&tags(&["x", "a"])));
+        assert!(!queue.blocked().covers(&tags(&["x"])));
+        let (number, front) = queue.front().unwrap();
+        assert_eq!(front, Invalidation::Tags(tags(&["a", "b"])));
+        queue.acknowledge(number);
+        assert!(!queue.blocked().covers(&tags(&["a"])));
+        assert!(
+            queue.blocked().covers(&tags(&["b"])),
+            "the second one still holds it"
+        );
+    }
+
+    #[test]
+    fn a_flush_blocks_everything_and_stands_for_what_waited_before_it() {
+        let mut queue = Queue::default();
+        queue.push(Invalidation::Tags(tags(&["a"])));
+        queue.push(Invalidation::Flush);
+        assert_eq!(queue.len(), 1);
+        assert!(queue.blocked().covers(&[]), "an entry without tags as well");
+        queue.push(Invalidation::Tags(tags(&["a"])));
+        assert_eq!(queue.len(), 2, "what comes after it is retried after it");
+    }
+
+    #[test]
+    fn a_full_queue_becomes_a_flush_and_a_late_answer_does_not_acknowledge_it() {
+        let mut queue = Queue::default();
+        for n in 0..CAPACITY {
+            queue.push(Invalidation::Tags(tags(&[&n.to_string()])));
+        }
+        let (sent, _) = queue.front().unwrap();
+        assert!(!queue.blocked().covers(&tags(&["other"])));
+        queue.push(Invalidation::Tags(tags(&["one too many"])));
+        assert_eq!(queue.len(), 1);
+        queue.acknowledge(sent);
+        assert_eq!(queue.len(), 1);
+        assert!(queue.blocked().covers(&tags(&["other"])));
+    }
+}

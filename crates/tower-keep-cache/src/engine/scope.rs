@@ -1,0 +1,118 @@
+//! What a fill reads from the cache becomes part of what it depends on.
+
+use std::{
+    future::Future,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use crate::{key::EntryKey, tag::TagId};
+
+tokio::task_local! {
+    static SCOPE: Arc<Scope>;
+}
+
+/// The surroundings of a running handler or loader: it collects the tags of everything cached that is used
+/// inside, because who invalidates one of them means this entry, too.
+#[derive(Debug)]
+pub(crate) struct Scope {
+    key: EntryKey,
+    tags: Mutex<Vec<TagId>>,
+    outer: Option<Arc<Self>>,
+}
+
+impl Scope {
+    /// A scope for the fill of `key`, inside the current one.
+    ///
+    /// To be made where the request is, not in the task that runs the fill: task locals do not follow a spawn.
+    pub(crate) fn new(key: EntryKey) -> Arc<Self> {
+        Arc::new(Self {
+            key,
+            tags: Mutex::default(),
+            outer: Self::current(),
+        })
+    }
+
+    /// Runs a handler or loader inside this scope.
+    pub(crate) fn run<F: Future>(
+        self: &Arc<Self>,
+        future: F,
+    ) -> impl Future<Output = F::Output> + use<F> {
+        SCOPE.scope(Arc::clone(self), future)
+    }
+
+    /// Adds tags to the innermost scope of this task. Outside of any it does nothing.
+    pub(crate) fn report(tags: &[TagId]) {
+        if let Some(scope) = Self::current() {
+            let mut collected = scope.tags.lock().unwrap_or_else(PoisonError::into_inner);
+            for tag in tags {
+                if !collected.contains(tag) {
+                    collected.push(*tag);
+                }
+            }
+        }
+    }
+
+    /// Whether this task runs inside a fill of `key`, which would wait for itself.
+    pub(crate) fn fills(key: &EntryKey) -> bool {
+        let mut scope = Self::current();
+        while let Some(inner) = scope {
+            if inner.key == *key {
+                return true;
+            }
+            scope = inner.outer.clone();
+        }
+        false
+    }
+
+    /// What has been collected so far.
+    pub(crate) fn tags(&self) -> Vec<TagId> {
+        self.tags
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn current() -> Option<Arc<Self>> {
+        SCOPE.try_with(Arc::clone).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tag::Tag;
+
+    fn key(name: &str) -> EntryKey {
+        EntryKey::from_parts(&[name.as_bytes()])
+    }
+
+    #[tokio::test]
+    async fn tags_are_collected_once_by_the_innermost_scope() {
+        let [a, b] = [Tag::from("a").id(), Tag::from("b").id()];
+        Scope::report(&[a]);
+        let outer = Scope::new(key("outer"));
+        let inner = outer
+            .run(async {
+                Scope::report(&[a, a]);
+                let inner = Scope::new(key("inner"));
+                inner.run(async { Scope::report(&[b]) }).await;
+                inner
+            })
+            .await;
+        assert_eq!(outer.tags(), [a]);
+        assert_eq!(inner.tags(), [b]);
+    }
+
+    #[tokio::test]
+    async fn a_fill_is_known_also_to_tasks_that_it_spawned_with_its_scope() {
+        let outer = Scope::new(key("outer"));
+        let inner = outer.run(async { Scope::new(key("inner")) }).await;
+        let known = tokio::spawn(async move {
+            inner
+                .run(async { ["outer", "inner", "other"].map(|name| Scope::fills(&key(name))) })
+                .await
+        });
+        assert_eq!(known.await.unwrap(), [true, true, false]);
+        assert!(!Scope::fills(&key("outer")));
+    }
+}
