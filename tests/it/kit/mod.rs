@@ -1,3 +1,4 @@
 //! What the tests stand on, tested itself.
 
+mod process;
 mod redis;

@@ -93,13 +93,22 @@ impl Drop for Running {
     }
 }
 
+/// True while there is such a process, a stopped one included. One that has ended but was not yet waited for by its
+/// parent holds nothing any more and does not count.
+#[must_use]
+pub fn is_alive(pid: u32) -> bool {
+    i32::try_from(pid)
+        .ok()
+        .and_then(Pid::from_raw)
+        .is_some_and(|pid| !is_gone(pid))
+}
+
 /// True while the process could do something: it is neither stopped nor gone. Where there is no /proc, a signal that
 /// was sent is taken as delivered.
 fn runs(pid: Pid) -> bool {
     state(pid).is_some_and(|state| !matches!(state, 'T' | 't' | 'Z' | 'X'))
 }
 
-/// A process that has ended but was not yet waited for by its parent is gone: it holds nothing any more.
 fn is_gone(pid: Pid) -> bool {
     rustix::process::test_kill_process(pid).is_err() || matches!(state(pid), Some('Z' | 'X'))
 }
