@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use testkit::process::{self, Parent, is_alive};
 use testkit::resp::Client;
-use testkit::{RedisServer, eventually};
+use testkit::{Connection, PostgresServer, RedisServer, eventually};
 
 const SOON: Duration = Duration::from_secs(20);
 const SECOND_PART: &str = "kit::process::second_part";
@@ -27,19 +27,30 @@ async fn second_part() {
     }
 }
 
-/// One server in a static, one on a leaked box: no destructor will ever run for them.
+/// One server in a static, one on a leaked box and paused, one with a backend that is busy: no destructor will ever run
+/// for any of them.
 async fn serve(parent: &Parent) {
     let shared = testkit::redis().await;
-    let server = Box::leak(Box::new(RedisServer::start().await));
-    server.pause();
-    let folder = server
+    let redis = Box::leak(Box::new(RedisServer::start().await));
+    redis.pause();
+    let postgres = Box::leak(Box::new(PostgresServer::start().await));
+    let mut connection = Connection::open(&postgres.url()).unwrap();
+    let backend = connection.query("SELECT pg_backend_pid()").unwrap()[0][0]
+        .clone()
+        .unwrap();
+    std::thread::spawn(move || {
+        connection.query("SELECT count(*) FROM generate_series(1, 1e12::bigint)")
+    });
+    let folder = redis
         .unix_url()
         .replace("redis+unix://", "")
         .replace("/redis.sock", "");
+    let folders = format!("{folder} {}", postgres.socket_folder().display());
     parent.say(&format!(
-        "SERVING {} {} {folder}",
+        "SERVING {} {} {} {backend} {folders}",
         shared.url(),
-        server.pid()
+        redis.pid(),
+        postgres.pid()
     ));
 }
 
@@ -86,18 +97,21 @@ async fn servers_vanish_with_a_process_that_is_killed() {
     let mut peer = process::reexec(SECOND_PART, &[(testkit::REDIS_URL, "")]);
     peer.tell("serve");
     let serving = peer.heard("SERVING").await;
-    let [url, pid, folder] = serving.split(' ').collect::<Vec<_>>()[..] else {
-        panic!("{serving}")
-    };
-    let pid = pid.parse().unwrap();
+    let words: Vec<&str> = serving.split(' ').collect();
+    let (url, pids, folders) = (words[0], &words[1..4], &words[4..]);
+    let runs = |pid: &&str| is_alive(pid.parse().unwrap());
     assert_eq!(
         Client::connect(url).await.unwrap().words("PING").await,
         "PONG"
     );
-    assert!(is_alive(pid) && Path::new(folder).exists());
+    assert!(pids.iter().all(runs) && folders.iter().all(|folder| Path::new(folder).exists()));
     peer.kill();
     eventually(SOON, async || Client::connect(url).await.is_err()).await;
-    eventually(SOON, async || !is_alive(pid) && !Path::new(folder).exists()).await;
+    eventually(SOON, async || !pids.iter().any(runs)).await;
+    eventually(SOON, async || {
+        !folders.iter().any(|folder| Path::new(folder).exists())
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -43,6 +43,22 @@ impl Running {
         self.child.try_wait()
     }
 
+    /// Waits for its end, for a program that has one.
+    ///
+    /// # Errors
+    /// Those of `wait`.
+    pub fn ended(mut self) -> io::Result<ExitStatus> {
+        self.child.wait()
+    }
+
+    /// SIGQUIT, with SIGCONT if it was paused: the signal by which a Postgres ends at once but in order. True if it has
+    /// ended within `limit`.
+    pub fn quit(&mut self, limit: Duration) -> bool {
+        let _ = kill_process(self.pid, Signal::QUIT);
+        self.resume();
+        clock::poll(limit, || self.exited().transpose()).is_some()
+    }
+
     /// SIGSTOP: it keeps its sockets and connections, and answers nobody. Returns when it has stopped.
     pub fn pause(&self) {
         self.each(Signal::STOP);
