@@ -1,8 +1,4 @@
 //! The public behaviour of tower-keep, on real servers; a module per capability.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test that unwraps says where it failed"
-)]
-
+mod connection;
 mod kit;

@@ -6,6 +6,7 @@
 //! | [`Identity`], [`SessionTouched`], [`GuardOutcome`], [`RedisBudget`] | what layers and handlers tell each other through extensions |
 //! | [`Body`], [`body`] | one response body for all layers: passed through, in memory, or fed by another task |
 //! | [`breaker`] | the circuit breaker's state machine, pure: the health gate and the guard decide by it |
+//! | [`connection`] | Redis: one connection with deadlines, health and reconnection, or stores in this process |
 //! | [`extract`] | who a request is counted for: client address, header, cookie, identity, route |
 //! | [`Namespace`], [`digest`] | how keys in Redis are made |
 //! | [`telemetry`] | the names of tracing targets, metrics and labels |
@@ -18,6 +19,7 @@
 
 pub mod body;
 pub mod breaker;
+pub mod connection;
 pub mod digest;
 pub mod extract;
 mod guard_outcome;

@@ -1,5 +1,3 @@
 //! What the tests stand on, tested itself.
 
-mod postgres;
-mod process;
 mod redis;

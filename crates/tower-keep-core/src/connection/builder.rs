@@ -1,0 +1,57 @@
+use std::time::Duration;
+
+use super::{error::OpenError, manager::ConnectionManager, url::ConnectionUrl};
+
+/// A URL and settings on top of it. A value set here wins over the URL's, and the URL's wins over every handle's
+/// [`Profile`](super::Profile).
+#[derive(Clone, Debug)]
+#[must_use = "nothing is opened before `open`"]
+pub struct ConnectionBuilder {
+    url: ConnectionUrl,
+}
+
+impl ConnectionBuilder {
+    pub(super) fn new(url: &str) -> Result<Self, OpenError> {
+        Ok(Self { url: url.parse()? })
+    }
+
+    /// The deadline of every operation, for all handles.
+    pub fn command_timeout(mut self, timeout: Duration) -> Self {
+        self.url.overrides.command_timeout = Some(timeout);
+        self
+    }
+
+    /// How long operations may be in flight without any reply before the gate trips.
+    pub fn stall_age(mut self, age: Duration) -> Self {
+        self.url.overrides.stall_age = Some(age);
+        self
+    }
+
+    /// How many operations may be in flight; more are told
+    /// [`Overloaded`](super::CommandError::Overloaded).
+    pub fn in_flight(mut self, operations: usize) -> Self {
+        self.url.overrides.in_flight = Some(operations);
+        self
+    }
+
+    /// How long one attempt to connect may take, and as long again for its handshake. Defaults to 500 ms.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.url.overrides.connect_timeout = Some(timeout);
+        self
+    }
+
+    /// When a connection is given up for dead: after this many timeouts in a row and no reply for this long.
+    pub fn reconnect_after(mut self, timeouts: u32, silence: Duration) -> Self {
+        self.url.overrides.reconnect_after_timeouts = Some(timeouts);
+        self.url.overrides.reconnect_after_silence = Some(silence);
+        self
+    }
+
+    /// Returns at once and connects in the background.
+    ///
+    /// # Errors
+    /// If the settings are not understood together, or if there is no tokio runtime.
+    pub fn open(self) -> Result<ConnectionManager, OpenError> {
+        ConnectionManager::start(&self.url)
+    }
+}

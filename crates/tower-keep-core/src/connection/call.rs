@@ -1,0 +1,131 @@
+//! One operation in flight.
+
+use std::{
+    fmt,
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
+    sync::Arc,
+    task::Poll,
+};
+
+use fred::{
+    clients::{Client, WithOptions},
+    error::Error,
+    interfaces::ClientLike,
+    types::Resp3Frame,
+};
+
+use super::{
+    command::Command, core::Core, error::CommandError, gate::Pass, health::Class, value::Value,
+};
+
+pub(super) type Answer = Result<Resp3Frame, Error>;
+type Sending = Pin<Box<dyn Future<Output = Answer> + Send>>;
+
+/// A place in flight. Given back when dropped.
+#[derive(Debug)]
+pub(super) struct Place(pub(super) Arc<Core>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.land();
+    }
+}
+
+/// An operation in flight: the client library's future and the place that it takes.
+///
+/// Dropped before it is done it goes on in the background, to the end of the library's own timer: only that timer
+/// takes an unsent command out of the queue, and only then is its place free. Wrapping the future in another timeout
+/// would leave the command queued, to be executed later.
+pub(super) struct Flight {
+    class: Class,
+    pass: Pass,
+    sending: Option<(Sending, Place)>,
+    /// The library sends at the first poll; what was never polled needs nothing.
+    sent: bool,
+}
+
+impl fmt::Debug for Flight {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Flight")
+            .field("class", &self.class)
+            .field("sent", &self.sent)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Flight {
+    /// Takes a place for a command, without sending it yet.
+    pub(super) fn prepare(
+        place: Place,
+        client: WithOptions<Client>,
+        command: Command,
+        pass: Pass,
+    ) -> Self {
+        let class = command.class;
+        let (command, arguments) = command.into_parts();
+        let sending = Box::pin(async move { client.custom_raw(command, arguments).await });
+        Self {
+            class,
+            pass,
+            sending: Some((sending, place)),
+            sent: false,
+        }
+    }
+
+    /// Sends it at the first poll; ready when it is answered or given up.
+    pub(super) fn poll(
+        &mut self,
+        context: &mut std::task::Context<'_>,
+    ) -> Poll<Result<Value, CommandError>> {
+        self.sent = true;
+        let (sending, place) = self
+            .sending
+            .as_mut()
+            .expect("a flight is not polled after its end");
+        let answer = std::task::ready!(sending.as_mut().poll(context));
+        let result = place.0.settle(self.class, self.pass, answer);
+        self.sending = None;
+        Poll::Ready(result)
+    }
+
+    /// Sends it and waits for its reply, its deadline, or the gate.
+    pub(super) async fn finish(mut self) -> Result<Value, CommandError> {
+        let (_, Place(core)) = self
+            .sending
+            .as_ref()
+            .expect("it has not ended before it began");
+        let core = Arc::clone(core);
+        let gate = core.gate(self.class);
+        let mut shut = pin!(gate.shut.notified());
+        // Registered before the gate is asked again: a gate that shuts from here on wakes this operation.
+        shut.as_mut().enable();
+        if !gate.honours(self.pass) {
+            return Err(core.refusal(self.class));
+        }
+        poll_fn(|context| {
+            if let Poll::Ready(result) = self.poll(context) {
+                return Poll::Ready(result);
+            }
+            shut.as_mut()
+                .poll(context)
+                .map(|()| Err(CommandError::Interrupted))
+        })
+        .await
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        let Some((sending, place)) = self.sending.take() else {
+            return;
+        };
+        if self.sent {
+            let runtime = place.0.runtime.clone();
+            runtime.spawn(async move {
+                let answer = sending.await;
+                place.0.settle_unasked(&answer);
+            });
+        }
+    }
+}

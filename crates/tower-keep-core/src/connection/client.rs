@@ -1,0 +1,111 @@
+//! The client library's settings. Everything that is unusual here works around something; ARCHITECTURE.md has the list.
+
+use std::time::Duration;
+
+use fred::{
+    clients::Client,
+    types::{
+        Builder,
+        config::{Config, ReconnectPolicy, Server, ServerConfig, TcpConfig, UnresponsiveConfig},
+    },
+};
+
+use super::{
+    error::OpenError,
+    limits::Overrides,
+    target::{Node, Place, Target},
+};
+
+/// How long one attempt to connect, and the handshake after it, may take. Nothing waits for it but the background.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
+/// How long the kernel waits for sent data to be acknowledged before it gives a connection up (`TCP_USER_TIMEOUT`).
+const TCP_USER_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A client for the target; `None` for `memory:`.
+pub(super) fn build(target: &Target, overrides: &Overrides) -> Result<Option<Client>, OpenError> {
+    let Some(server) = server_config(&target.place) else {
+        return Ok(None);
+    };
+    if target.tls {
+        return Err(OpenError::MissingFeature {
+            scheme: String::from("rediss"),
+            feature: "tls",
+        });
+    }
+    let config = Config {
+        server,
+        username: target.username.clone(),
+        password: target
+            .password
+            .as_ref()
+            .map(|password| password.reveal().to_owned()),
+        database: target.database,
+        // A first connection that fails is retried in the background like any other.
+        fail_fast: false,
+        ..Config::default()
+    };
+    let connect_timeout = overrides.connect_timeout.unwrap_or(CONNECT_TIMEOUT);
+    let user_timeout = overrides.tcp_user_timeout.unwrap_or(TCP_USER_TIMEOUT);
+    Builder::from_config(config)
+        .with_connection_config(|connection| {
+            connection.connection_timeout = connect_timeout;
+            connection.internal_command_timeout = connect_timeout;
+            // More would replay commands that may have been executed.
+            connection.max_command_attempts = 1;
+            connection.reconnect_on_auth_error = true;
+            // A read-only or loading server still serves what it can; whether to reconnect is decided by the prober.
+            connection.reconnect_errors = Vec::new();
+            connection.tcp = TcpConfig {
+                nodelay: Some(true),
+                user_timeout: Some(user_timeout),
+                ..TcpConfig::default()
+            };
+            // Works only on an idle connection, and the prober never lets one be idle.
+            connection.unresponsive = UnresponsiveConfig::default();
+            // `max_command_buffer_len` stays 0: one command over it leaves the client broken for good.
+        })
+        .with_performance_config(|performance| {
+            // For the commands that the library sends by itself; ours carry their own.
+            performance.default_command_timeout = Duration::from_secs(1);
+            performance.broadcast_channel_capacity = 256;
+        })
+        .set_policy(ReconnectPolicy::Exponential {
+            attempts: 0,
+            max_attempts: 0,
+            min_delay: 1,
+            max_delay: 500,
+            base: 2,
+            jitter: 20,
+        })
+        .build()
+        .map(Some)
+        .map_err(|error| OpenError::Client(error.details().to_owned()))
+}
+
+fn server_config(place: &Place) -> Option<ServerConfig> {
+    let server = |node: &Node| Server::new(node.host.clone(), node.port);
+    Some(match place {
+        Place::Memory => return None,
+        Place::Server(node) => ServerConfig::Centralized {
+            server: server(node),
+        },
+        Place::Unix(path) => ServerConfig::Unix { path: path.clone() },
+        Place::Cluster(nodes) => ServerConfig::Clustered {
+            hosts: nodes.iter().map(server).collect(),
+            policy: fred::types::config::ClusterDiscoveryPolicy::UseCache,
+        },
+        Place::Sentinel {
+            nodes,
+            service,
+            username,
+            password,
+        } => ServerConfig::Sentinel {
+            hosts: nodes.iter().map(server).collect(),
+            service_name: service.clone(),
+            username: username.clone(),
+            password: password
+                .as_ref()
+                .map(|password| password.reveal().to_owned()),
+        },
+    })
+}

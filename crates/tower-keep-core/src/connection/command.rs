@@ -1,0 +1,80 @@
+use bytes::Bytes;
+use fred::types::{ClusterHash, CustomCommand, Value as Argument};
+
+use super::{health::Class, key::Key};
+
+/// One command on its way to the client library.
+///
+/// Everything goes as a custom command: it is the only form in which scripts keep their deadline, and the only one
+/// whose replies come back unparsed (the typed calls check every byte string for UTF-8, which a cached body pays
+/// for by the kilobyte).
+#[derive(Clone, Debug)]
+pub(super) struct Command {
+    pub(super) class: Class,
+    name: &'static str,
+    slot: ClusterHash,
+    arguments: Vec<Argument>,
+}
+
+impl Command {
+    /// A command whose first argument is the key that says which node it belongs to.
+    pub(super) fn new(class: Class, name: &'static str) -> Self {
+        Self {
+            class,
+            name,
+            slot: ClusterHash::FirstKey,
+            arguments: Vec::new(),
+        }
+    }
+
+    pub(super) fn read(name: &'static str) -> Self {
+        Self::new(Class::Read, name)
+    }
+
+    pub(super) fn write(name: &'static str) -> Self {
+        Self::new(Class::Write, name)
+    }
+
+    /// Makes it a command for any node.
+    pub(super) fn anywhere(mut self) -> Self {
+        self.slot = ClusterHash::Random;
+        self
+    }
+
+    /// Makes it a command for the node that owns the key's slot, wherever the key stands in it.
+    pub(super) fn beside(mut self, key: Option<&Key>) -> Self {
+        self.slot = match key {
+            Some(key) => ClusterHash::Custom(fred::util::redis_keyslot(&key.0)),
+            None => ClusterHash::Random,
+        };
+        self
+    }
+
+    pub(super) fn arg(mut self, argument: impl Into<Argument>) -> Self {
+        self.arguments.push(argument.into());
+        self
+    }
+
+    pub(super) fn key(self, key: Key) -> Self {
+        self.arg(key.0)
+    }
+
+    pub(super) fn keys(mut self, keys: Vec<Key>) -> Self {
+        self.arguments
+            .extend(keys.into_iter().map(|key| Argument::Bytes(key.0)));
+        self
+    }
+
+    pub(super) fn args(mut self, arguments: Vec<Bytes>) -> Self {
+        self.arguments
+            .extend(arguments.into_iter().map(Argument::Bytes));
+        self
+    }
+
+    pub(super) fn into_parts(self) -> (CustomCommand, Vec<Argument>) {
+        (
+            CustomCommand::new_static(self.name, self.slot, false),
+            self.arguments,
+        )
+    }
+}

@@ -1,0 +1,62 @@
+//! The Redis connection manager.
+//!
+//! [`ConnectionManager::open`] takes a URL and returns at once. Each layer's handle attaches to it with its own
+//! [`Profile`] and gets a [`Backend`]: typed operations on Redis with that handle's deadline, or the in-process
+//! stores of `memory:`.
+//!
+//! What every operation is promised:
+//!
+//! - It ends by its deadline, scripts included.
+//! - It is sent at most once.
+//! - Dropping it frees nothing early: its place in flight stays taken until its deadline, so that dropping futures
+//!   while Redis hangs cannot grow a queue.
+//! - While Redis is known to be away it costs one atomic load, and no request is used to find out whether Redis is
+//!   back: a background task does that.
+//!
+//! Only this module names the Redis client library; none of its types appear in a public signature.
+
+mod builder;
+mod call;
+mod client;
+mod clock;
+mod command;
+mod core;
+mod error;
+mod gate;
+mod hashes;
+mod health;
+mod incarnation;
+mod key;
+mod limits;
+mod manager;
+mod memory;
+mod pipeline;
+mod prober;
+mod profile;
+mod redis;
+mod reply;
+mod script;
+mod secret;
+mod strings;
+mod supervisor;
+mod target;
+mod telemetry;
+mod url;
+mod value;
+mod watchdog;
+
+pub use self::{
+    builder::ConnectionBuilder,
+    error::{CommandError, ConnectError, OpenError},
+    health::{Cause, Class, ClassHealth, Health, HealthWatch},
+    incarnation::{Incarnation, Role},
+    key::Key,
+    manager::ConnectionManager,
+    memory::Memory,
+    pipeline::Pipeline,
+    profile::Profile,
+    redis::{Backend, Redis},
+    script::Script,
+    strings::{Condition, SetOptions, Ttl},
+    value::Value,
+};

@@ -1,0 +1,255 @@
+//! Finds out in the background what the server can do. No user's request is ever used for that.
+
+use std::{
+    str,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use fred::types::Resp3Frame;
+use tokio::time::{Instant, sleep};
+
+use super::{
+    call::Answer,
+    clock::ServerClock,
+    command::Command,
+    core::Core,
+    health::{Cause, Class, ClassHealth},
+    incarnation::{Incarnation, field},
+    key::Key,
+    reply::{self, Unfit},
+    script::Script,
+    telemetry,
+    value::Value,
+};
+
+const PROBE_KEY: &str = "keep:probe";
+const PROBE_TTL_MS: &str = "60000";
+
+/// Between probes of a class that is down: often at first, because most outages are short.
+const FIRST_DELAY: Duration = Duration::from_millis(10);
+const LAST_DELAY: Duration = Duration::from_millis(500);
+/// After a connection was made the first probe may come too early by a hair.
+const EAGER_DELAY: Duration = Duration::from_millis(1);
+/// How long a server must have been read-only before the connection is replaced.
+const DEMOTED_FOR: Duration = Duration::from_secs(5);
+
+pub(super) fn spawn(core: &Arc<Core>) {
+    let core = Arc::clone(core);
+    core.runtime.clone().spawn(async move {
+        tokio::select! {
+            () = core.closed() => {}
+            () = Prober::new(Arc::clone(&core)).run() => {}
+        }
+    });
+}
+
+struct Prober {
+    core: Arc<Core>,
+    script: Script,
+    delay: Duration,
+    /// The connection that was probed last.
+    generation: u64,
+    clock: ServerClock,
+    eviction_checked: bool,
+    read_only_since: Option<Instant>,
+}
+
+/// What a probe found.
+enum Finding {
+    Well,
+    Unwell(Unfit, Cause),
+    /// No reply. Whether that is a stall or a lost connection is found out elsewhere.
+    Silent,
+}
+
+impl Prober {
+    fn new(core: Arc<Core>) -> Self {
+        Self {
+            core,
+            script: Script::write(include_str!("probe.lua")),
+            delay: FIRST_DELAY,
+            generation: 0,
+            clock: ServerClock::default(),
+            eviction_checked: false,
+            read_only_since: None,
+        }
+    }
+
+    async fn run(mut self) {
+        loop {
+            let down = Class::ALL
+                .iter()
+                .any(|class| !self.core.gate(*class).is_up());
+            let pause = if down {
+                self.delay
+            } else {
+                self.core.limits.probe_interval()
+            };
+            tokio::select! {
+                () = sleep(pause) => self.delay = (self.delay * 2).min(LAST_DELAY),
+                () = self.core.probe_now.notified() => self.delay = FIRST_DELAY,
+            }
+            self.round().await;
+        }
+    }
+
+    async fn round(&mut self) {
+        let generation = self.core.generation.load(Ordering::Acquire);
+        if generation == 0 {
+            return;
+        }
+        let renewed = generation != self.generation;
+        // Before the gates open: who holds what the server may have lost must know first.
+        if !self.read_incarnation().await {
+            if renewed {
+                self.delay = EAGER_DELAY;
+            }
+            return;
+        }
+        self.generation = generation;
+        let reads = self.core.probe(Command::read("PING").anywhere()).await;
+        self.conclude(Class::Read, finding(&reads));
+        let writes = self.probe_writes().await;
+        self.conclude(Class::Write, writes);
+        if renewed {
+            self.eviction_checked = false;
+        }
+        if !self.eviction_checked && self.core.keeps.load(Ordering::Relaxed) {
+            self.eviction_checked = true;
+            self.check_eviction().await;
+        }
+        self.replace_a_demoted_server();
+    }
+
+    fn conclude(&mut self, class: Class, finding: Finding) {
+        match finding {
+            Finding::Well => self.core.restore(class),
+            Finding::Unwell(unfit, cause) => {
+                for class in Class::ALL
+                    .into_iter()
+                    .filter(|class| unfit.includes(*class))
+                {
+                    self.core.trip(class, &cause);
+                }
+            }
+            Finding::Silent => {
+                // When it is down already, the cause at hand says more.
+                if self.core.gate(class).is_up() {
+                    self.core.trip(class, &Cause::Deadlines);
+                }
+            }
+        }
+    }
+
+    async fn probe_writes(&mut self) -> Finding {
+        let key = Key::from(PROBE_KEY);
+        let call = |name, script: &bytes::Bytes| {
+            Command::write(name)
+                .beside(Some(&key))
+                .arg(script.clone())
+                .arg(1_i64)
+                .key(key.clone())
+                .arg(bytes::Bytes::from_static(PROBE_TTL_MS.as_bytes()))
+        };
+        let mut sent = self.core.now();
+        let mut answer = self.core.probe(call("EVALSHA", &self.script.sha)).await;
+        if matches!(&answer, Ok(Resp3Frame::SimpleError { data, .. }) if reply::is_missing_script(&reply::classify(data)))
+        {
+            sent = self.core.now();
+            answer = self.core.probe(call("EVAL", &self.script.source)).await;
+        }
+        let received = self.core.now();
+        let finding = finding(&answer);
+        if let Some(time) = answer.ok().and_then(server_time) {
+            self.core
+                .clock_offset
+                .store(self.clock.observe(sent, received, time), Ordering::Relaxed);
+        }
+        finding
+    }
+
+    /// Returns whether the server answered. A denied `INFO` is an answer.
+    async fn read_incarnation(&self) -> bool {
+        let mut sections = Vec::with_capacity(2);
+        for section in ["server", "replication"] {
+            match self.info(section).await {
+                Some(text) => sections.push(text),
+                None => return false,
+            }
+        }
+        let incarnation = Incarnation::read(&sections[0], &sections[1]);
+        self.core.incarnation.send_if_modified(|current| {
+            if *current == incarnation {
+                return false;
+            }
+            telemetry::incarnated(&self.core.server, current.as_ref(), incarnation.as_ref());
+            *current = incarnation;
+            true
+        });
+        true
+    }
+
+    /// A section of `INFO`; empty if it is denied, `None` if there was no answer.
+    async fn info(&self, section: &'static str) -> Option<String> {
+        let command = Command::read("INFO").anywhere().arg(section);
+        match self.core.probe(command).await {
+            Ok(Resp3Frame::BlobString { data, .. }) => {
+                Some(String::from_utf8_lossy(&data).into_owned())
+            }
+            Ok(_) => Some(String::new()),
+            Err(_) => None,
+        }
+    }
+
+    async fn check_eviction(&self) {
+        let Some(memory) = self.info("memory").await else {
+            return;
+        };
+        match field(&memory, "maxmemory_policy") {
+            Some(policy) if policy != "noeviction" => telemetry::evicts(&self.core.server, policy),
+            _ => {}
+        }
+    }
+
+    /// A server that became a replica may not close its connections, and the name may point elsewhere by now.
+    fn replace_a_demoted_server(&mut self) {
+        let demoted = matches!(
+            &self.core.health.borrow().write,
+            ClassHealth::Down { cause: Cause::ReadOnly(reply) } if reply.starts_with("READONLY")
+        );
+        match (demoted, self.read_only_since) {
+            (false, _) => self.read_only_since = None,
+            (true, None) => self.read_only_since = Some(Instant::now()),
+            (true, Some(since)) if since.elapsed() >= DEMOTED_FOR => {
+                self.read_only_since = Some(Instant::now());
+                self.core.reconnect();
+            }
+            (true, Some(_)) => {}
+        }
+    }
+}
+
+fn finding(answer: &Answer) -> Finding {
+    match answer {
+        Ok(Resp3Frame::SimpleError { data, .. }) => match reply::unfit(data) {
+            Some((unfit, cause)) => Finding::Unwell(unfit, cause),
+            None => Finding::Well,
+        },
+        Ok(_) => Finding::Well,
+        Err(_) => Finding::Silent,
+    }
+}
+
+/// `TIME` in microseconds.
+fn server_time(frame: Resp3Frame) -> Option<u64> {
+    let mut parts = Value::from_frame(frame)
+        .into_array()
+        .ok()?
+        .into_iter()
+        .map(|part| {
+            let bytes = part.into_bytes().ok()??;
+            str::from_utf8(&bytes).ok()?.parse::<u64>().ok()
+        });
+    Some(parts.next()?? * 1_000_000 + parts.next()??)
+}

@@ -1,0 +1,84 @@
+//! Keeps the client library's connection task alive, and turns its events into health.
+
+use std::{sync::Arc, time::Duration};
+
+use fred::{
+    error::{Error, ErrorKind},
+    interfaces::{ClientLike, EventInterface},
+    types::ConnectHandle,
+};
+use tokio::{
+    sync::broadcast::error::RecvError,
+    time::{sleep, timeout},
+};
+
+use super::{core::Core, health::Cause, telemetry};
+
+/// How long operations in flight are waited for when the manager is closed.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+pub(super) fn spawn(core: &Arc<Core>) {
+    let core = Arc::clone(core);
+    core.runtime.clone().spawn(async move {
+        supervise(&core).await;
+        core.trip_all(&Cause::Closed);
+        core.ended.send_replace(true);
+    });
+}
+
+async fn supervise(core: &Core) {
+    // Subscribed before the first connect, which is an event too.
+    let mut errors = core.client.error_rx();
+    let mut connects = core.client.reconnect_rx();
+    let mut delay = Duration::from_millis(1);
+    loop {
+        let mut task = core.client.connect();
+        loop {
+            tokio::select! {
+                () = core.closed() => return farewell(core, task).await,
+                error = errors.recv() => match error {
+                    Ok((error, _)) => core.trip_all(&cause_of(&error)),
+                    Err(RecvError::Lagged(_)) => core.trip_all(&Cause::Disconnected("many errors".into())),
+                    Err(RecvError::Closed) => break,
+                },
+                connect = connects.recv() => match connect {
+                    Ok(_) | Err(RecvError::Lagged(_)) => {
+                        delay = Duration::from_millis(1);
+                        core.connected();
+                    }
+                    Err(RecvError::Closed) => break,
+                },
+                end = &mut task => {
+                    let why = match end {
+                        Ok(Err(error)) => error.details().to_owned(),
+                        Ok(Ok(())) => "the connection task ended".to_owned(),
+                        Err(error) => error.to_string(),
+                    };
+                    telemetry::task_ended(&core.server, &why);
+                    core.trip_all(&Cause::Disconnected(why.into()));
+                    break;
+                }
+            }
+        }
+        tokio::select! {
+            () = core.closed() => return,
+            () = sleep(delay) => delay = (delay * 2).min(Duration::from_millis(500)),
+        }
+    }
+}
+
+async fn farewell(core: &Core, task: ConnectHandle) {
+    core.trip_all(&Cause::Closed);
+    if timeout(FAREWELL, core.client.quit()).await.is_err() {
+        task.abort();
+    }
+}
+
+fn cause_of(error: &Error) -> Cause {
+    let words = error.details().into();
+    match error.kind() {
+        ErrorKind::Auth => Cause::Auth(words),
+        ErrorKind::Timeout => Cause::Disconnected("no answer to the handshake".into()),
+        _ => Cause::Disconnected(words),
+    }
+}
