@@ -1,4 +1,9 @@
 //! The public behaviour of tower-keep, on real servers; a module per capability.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that unwraps says where it failed"
+)]
+
 mod connection;
 mod kit;

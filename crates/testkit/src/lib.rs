@@ -13,11 +13,13 @@ pub mod resp;
 
 mod clock;
 mod eventually;
+mod postgres;
 mod redis;
 mod shared;
 mod start_error;
 
 pub use eventually::eventually;
+pub use postgres::{Connection, Database, PostgresBuilder, PostgresServer};
 pub use redis::{RedisBuilder, RedisServer, Snapshot};
-pub use shared::{REDIS_URL, SharedRedis, redis};
+pub use shared::{POSTGRES_URL, REDIS_URL, SharedRedis, database, redis};
 pub use start_error::StartError;

@@ -3,27 +3,53 @@ use std::time::SystemTime;
 
 use tokio::sync::OnceCell;
 
-use crate::RedisServer;
 use crate::resp::Client;
+use crate::{Database, PostgresServer, RedisServer};
 
 /// Environment variable with the URL of a Redis that all tests of a run share. Without it each process starts one.
 pub const REDIS_URL: &str = "TOWER_KEEP_TEST_REDIS_URL";
 
+/// Environment variable with the URL of a Postgres in which all tests of a run make their databases. Without it each
+/// process starts one.
+pub const POSTGRES_URL: &str = "TOWER_KEEP_TEST_POSTGRES_URL";
+
 static REDIS: OnceCell<RedisServer> = OnceCell::const_new();
+static POSTGRES: OnceCell<PostgresServer> = OnceCell::const_new();
 
 /// A Redis that other tests use too, each in its own namespace: for tests that neither stop it nor flush it.
 ///
 /// # Panics
 /// If there is none and none can be started.
 pub async fn redis() -> SharedRedis {
-    let url = match std::env::var(REDIS_URL) {
-        Ok(url) if !url.is_empty() => url,
-        _ => REDIS.get_or_init(RedisServer::start).await.url(),
+    let url = match given(REDIS_URL) {
+        Some(url) => url,
+        None => REDIS.get_or_init(RedisServer::start).await.url(),
     };
     SharedRedis {
         url,
         namespace: unique("t"),
     }
+}
+
+/// A database that nobody else uses, on a server that others use too.
+///
+/// # Panics
+/// If there is no server and none can be started.
+pub async fn database() -> Database {
+    match given(POSTGRES_URL) {
+        Some(url) => Database::on(&url).await,
+        None => {
+            POSTGRES
+                .get_or_init(PostgresServer::start)
+                .await
+                .database()
+                .await
+        }
+    }
+}
+
+fn given(variable: &str) -> Option<String> {
+    std::env::var(variable).ok().filter(|url| !url.is_empty())
 }
 
 /// A Redis for everybody, and a part of it for one test.

@@ -1,3 +1,5 @@
 //! What the tests stand on, tested itself.
 
+mod postgres;
+mod process;
 mod redis;

@@ -43,6 +43,22 @@ impl Running {
         self.child.try_wait()
     }
 
+    /// Waits for its end, for a program that has one.
+    ///
+    /// # Errors
+    /// Those of `wait`.
+    pub fn ended(mut self) -> io::Result<ExitStatus> {
+        self.child.wait()
+    }
+
+    /// SIGQUIT, with SIGCONT if it was paused: the signal by which a Postgres ends at once but in order. True if it has
+    /// ended within `limit`.
+    pub fn quit(&mut self, limit: Duration) -> bool {
+        let _ = kill_process(self.pid, Signal::QUIT);
+        self.resume();
+        clock::poll(limit, || self.exited().transpose()).is_some()
+    }
+
     /// SIGSTOP: it keeps its sockets and connections, and answers nobody. Returns when it has stopped.
     pub fn pause(&self) {
         self.each(Signal::STOP);
@@ -93,13 +109,22 @@ impl Drop for Running {
     }
 }
 
+/// True while there is such a process, a stopped one included. One that has ended but was not yet waited for by its
+/// parent holds nothing any more and does not count.
+#[must_use]
+pub fn is_alive(pid: u32) -> bool {
+    i32::try_from(pid)
+        .ok()
+        .and_then(Pid::from_raw)
+        .is_some_and(|pid| !is_gone(pid))
+}
+
 /// True while the process could do something: it is neither stopped nor gone. Where there is no /proc, a signal that
 /// was sent is taken as delivered.
 fn runs(pid: Pid) -> bool {
     state(pid).is_some_and(|state| !matches!(state, 'T' | 't' | 'Z' | 'X'))
 }
 
-/// A process that has ended but was not yet waited for by its parent is gone: it holds nothing any more.
 fn is_gone(pid: Pid) -> bool {
     rustix::process::test_kill_process(pid).is_err() || matches!(state(pid), Some('Z' | 'X'))
 }

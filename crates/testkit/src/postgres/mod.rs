@@ -1,0 +1,13 @@
+//! PostgreSQL servers, and a client of a few lines to make databases in them.
+
+mod builder;
+mod connection;
+mod database;
+mod install;
+mod server;
+mod target;
+
+pub use builder::PostgresBuilder;
+pub use connection::Connection;
+pub use database::Database;
+pub use server::PostgresServer;
