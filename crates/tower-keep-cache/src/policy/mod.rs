@@ -23,11 +23,12 @@ mod target;
 mod template;
 
 use self::http_date::http_date;
+#[allow(unused_imports, reason = "the layer that uses them comes next")]
 pub(crate) use self::{
-    cache_control::{CacheControl, LONGEST},
+    cache_control::CacheControl,
     cache_status::{CacheStatus, Detail, Handling},
-    eligibility::{Bypass, Circumstances, eligible},
-    freshness::{Answer, Lifetime, Verdict, judge},
+    eligibility::{Bypass, Cacheable, Circumstances, eligible},
+    freshness::{Answer, Lifetime, Refusal, Verdict, judge},
     number::header_value,
     stored_headers::stored_headers,
     target::Target,

@@ -1,6 +1,6 @@
-//! The atomics, or loom's, which explore every interleaving of the tests under `--cfg keep_loom`.
+//! The atomics, or loom's, which explore every interleaving under `--cfg loom`.
 
-#[cfg(all(keep_loom, test))]
+#[cfg(loom)]
 pub(super) use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-#[cfg(not(all(keep_loom, test)))]
+#[cfg(not(loom))]
 pub(super) use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};

@@ -35,7 +35,6 @@
 //! # Ok::<(), tower_keep_core::breaker::ConfigError>(())
 //! ```
 
-mod admission;
 mod atomic;
 mod config;
 mod consecutive;
