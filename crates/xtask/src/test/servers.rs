@@ -2,7 +2,7 @@
 
 use std::env;
 
-use testkit::{REDIS_URL, RedisServer};
+use testkit::{POSTGRES_URL, PostgresServer, REDIS_URL, RedisServer};
 use tokio::process::Command;
 
 use crate::failure::{Doing, Outcome};
@@ -11,6 +11,7 @@ use crate::failure::{Doing, Outcome};
 #[derive(Debug)]
 pub(super) struct Servers {
     redis: Option<RedisServer>,
+    postgres: Option<PostgresServer>,
 }
 
 impl Servers {
@@ -20,13 +21,26 @@ impl Servers {
         } else {
             Some(RedisServer::builder().try_start().await.doing("redis")?)
         };
-        Ok(Self { redis })
+        let postgres = if is_given(POSTGRES_URL) {
+            None
+        } else {
+            Some(
+                PostgresServer::builder()
+                    .try_start()
+                    .await
+                    .doing("postgresql")?,
+            )
+        };
+        Ok(Self { redis, postgres })
     }
 
     /// Tells tests where they are.
     pub(super) fn tell(&self, command: &mut Command) {
         if let Some(redis) = &self.redis {
             command.env(REDIS_URL, redis.url());
+        }
+        if let Some(postgres) = &self.postgres {
+            command.env(POSTGRES_URL, postgres.url());
         }
     }
 }
