@@ -9,7 +9,6 @@
 pub mod locate;
 pub mod port;
 pub mod process;
-pub mod proxy;
 pub mod resp;
 
 mod clock;

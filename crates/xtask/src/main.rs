@@ -2,8 +2,10 @@
 
 mod child;
 mod command;
+mod demo;
 mod doctor;
 mod failure;
+mod http;
 mod provision;
 mod test;
 mod workspace;
@@ -43,6 +45,7 @@ async fn run(command: Command) -> Outcome {
         }
         Command::Doctor(options) => doctor::run(&options).await,
         Command::Test(options) => test::run(&options).await,
-        Command::Demo(_) | Command::Bench(_) => Ok(()),
+        Command::Demo(options) => demo::run(&options).await,
+        Command::Bench(_) => Ok(()),
     }
 }

@@ -2,5 +2,4 @@
 
 mod postgres;
 mod process;
-mod proxy;
 mod redis;

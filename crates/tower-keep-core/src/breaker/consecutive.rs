@@ -71,7 +71,7 @@ fn unpack(cell: u32) -> (Generation, u32) {
     )
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(keep_loom)))]
 mod tests {
     use super::*;
 

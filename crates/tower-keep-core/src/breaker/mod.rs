@@ -35,6 +35,7 @@
 //! # Ok::<(), tower_keep_core::breaker::ConfigError>(())
 //! ```
 
+mod admission;
 mod atomic;
 mod config;
 mod consecutive;

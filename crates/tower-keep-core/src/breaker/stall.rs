@@ -143,7 +143,7 @@ fn unpack(cell: u64) -> Cell {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(keep_loom)))]
 mod tests {
     use super::*;
 

@@ -175,7 +175,7 @@ fn laps_ahead(lap: u32, other: u32) -> i64 {
     i64::from(distance as i32 >> (32 - LAP_BITS))
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(keep_loom)))]
 mod tests {
     use super::*;
 

@@ -1,10 +1,49 @@
 use std::mem;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
+use axum::extract::connect_info::MockConnectInfo;
 use axum::extract::rejection::RawPathParamsRejection;
-use axum::extract::{FromRequestParts, MatchedPath, RawPathParams};
+use axum::extract::{ConnectInfo, FromRequestParts, MatchedPath, RawPathParams};
+use http::request::Parts;
 use http::{Extensions, Request};
+
+use super::subject::Origin;
+use super::{MissingSubject, Subject, SubjectExtractor};
+
+/// The address in `ConnectInfo`, or in what stands for it in tests.
+pub(super) fn peer(extensions: &Extensions) -> Option<SocketAddr> {
+    let connected = extensions.get::<ConnectInfo<SocketAddr>>();
+    connected.map(|ConnectInfo(address)| *address).or_else(|| {
+        let mock = extensions.get::<MockConnectInfo<SocketAddr>>();
+        mock.map(|MockConnectInfo(address)| *address)
+    })
+}
+
+/// The route that axum has matched, by its template: all requests to `/products/{id}` are one subject.
+/// Needs the feature `axum`.
+///
+/// To be taken together with another extractor, as in `(matched_route(), ClientIp::peer())`.
+pub fn matched_route() -> MatchedRoute {
+    MatchedRoute(())
+}
+
+/// See [`matched_route`].
+#[derive(Clone, Copy, Debug)]
+pub struct MatchedRoute(());
+
+impl SubjectExtractor for MatchedRoute {
+    fn subject(&self, parts: &Parts) -> Result<Subject, MissingSubject> {
+        match matched_path(&parts.extensions) {
+            Some(template) => Ok(Subject::from_parts(Origin::Route, &[template.as_bytes()])),
+            None => Err(MissingSubject::in_service(
+                "axum has matched no route: add the layer with `Router::route_layer` or to a method router, \
+                 not around the whole `Router` nor to a fallback",
+            )),
+        }
+    }
+}
 
 /// The template of the route that axum has matched, such as `/products/{id}`. Needs the feature `axum`.
 ///

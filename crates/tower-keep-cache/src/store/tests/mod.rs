@@ -1,5 +1,1 @@
-//! What the store promises, shown on both stores.
 
-mod behaviour;
-mod conformance;
-mod keep;
