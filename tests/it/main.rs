@@ -7,3 +7,4 @@
 
 mod connection;
 mod kit;
+mod vocabulary;

@@ -55,11 +55,11 @@ pub fn matched_path(extensions: &Extensions) -> Option<&str> {
 
 /// The parameters of the path that axum has matched, percent-decoded, not parsed. Needs the feature `axum`.
 ///
-/// Seen where [`matched_path`] is. The extensions are the same afterwards.
+/// Seen where [`matched_path`] is; a fallback has none. The extensions are the same afterwards.
 ///
 /// # Errors
 ///
-/// If no route was matched, or a parameter is not UTF-8 once it is decoded.
+/// If no router of axum has seen the request yet, or a parameter is not UTF-8 once it is decoded.
 pub fn path_parameters(
     extensions: &mut Extensions,
 ) -> Result<RawPathParams, RawPathParamsRejection> {
