@@ -1,31 +1,16 @@
 use std::time::Duration;
 
-use bytes::Bytes;
 use testkit::RedisServer;
 use tower_keep_core::connection::{
-    Backend, Class, CommandError, Condition, ConnectionManager, Pipeline, Profile, Redis, Script,
-    SetOptions, Ttl, Value,
+    Class, CommandError, Condition, Pipeline, Profile, Script, SetOptions, Ttl, Value,
 };
 
-const SOON: Duration = Duration::from_secs(10);
-
-fn text(text: &'static str) -> Bytes {
-    Bytes::from_static(text.as_bytes())
-}
-
-async fn open(url: &str) -> (ConnectionManager, Redis) {
-    let manager = ConnectionManager::open(url).unwrap();
-    manager.connected(SOON).await.unwrap();
-    let Backend::Redis(redis) = manager.attach(&Profile::SESSION) else {
-        panic!("{url} is a server")
-    };
-    (manager, redis)
-}
+use super::{connect, text};
 
 #[tokio::test]
 async fn strings_and_expiry() {
     let server = RedisServer::start().await;
-    let (_manager, redis) = open(&server.url()).await;
+    let (_manager, redis) = connect(&server.url(), &Profile::SESSION).await;
     let minute = Duration::from_secs(60);
 
     assert_eq!(redis.get("a".into()).await, Ok(None));
@@ -78,7 +63,7 @@ async fn strings_and_expiry() {
 #[tokio::test]
 async fn hashes() {
     let server = RedisServer::start().await;
-    let (_manager, redis) = open(&server.url()).await;
+    let (_manager, redis) = connect(&server.url(), &Profile::SESSION).await;
 
     assert_eq!(redis.hgetall("h".into()).await, Ok(Vec::new()));
     let fields = vec![(text("a"), text("1")), (text("b"), text("2"))];
@@ -96,7 +81,7 @@ async fn hashes() {
 #[tokio::test]
 async fn scripts_and_their_replies() {
     let server = RedisServer::start().await;
-    let (_manager, redis) = open(&server.url()).await;
+    let (_manager, redis) = connect(&server.url(), &Profile::SESSION).await;
 
     let script = Script::write(
         "redis.call('SET', KEYS[1], ARGV[1]); return {1, 'two', false, {ok = 'three'}}",
@@ -124,7 +109,7 @@ async fn scripts_and_their_replies() {
 #[tokio::test]
 async fn a_pipeline_has_a_result_for_each_command() {
     let server = RedisServer::start().await;
-    let (_manager, redis) = open(&server.url()).await;
+    let (_manager, redis) = connect(&server.url(), &Profile::SESSION).await;
 
     let pipeline = Pipeline::new()
         .write("SET", "k".into(), vec![text("1")])
@@ -141,30 +126,4 @@ async fn a_pipeline_has_a_result_for_each_command() {
         ])
     );
     assert_eq!(redis.pipeline(Pipeline::new()).await, Ok(Vec::new()));
-}
-
-#[tokio::test]
-async fn a_unix_socket_and_a_password_with_special_characters() {
-    let server = RedisServer::builder()
-        .password("p@ss:w/rd?")
-        .unix_socket()
-        .start()
-        .await;
-    let socket = server.unix_url();
-    let path = &socket[socket
-        .find("/tmp")
-        .or_else(|| socket.rfind("@localhost").map(|at| at + 10))
-        .unwrap()..];
-    let (_manager, redis) = open(&format!("redis+unix://:p%40ss%3Aw%2Frd%3F@{path}?db=3")).await;
-    redis
-        .set("k".into(), text("v"), SetOptions::default())
-        .await
-        .unwrap();
-
-    let (_manager, redis) = open(&format!(
-        "redis://:p%40ss%3Aw%2Frd%3F@{}/3",
-        server.address()
-    ))
-    .await;
-    assert_eq!(redis.get("k".into()).await, Ok(Some(text("v"))));
 }

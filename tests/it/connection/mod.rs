@@ -1,3 +1,35 @@
 //! The connection to Redis: what it promises when Redis is well, slow, full or gone.
 
 mod basics;
+mod limits;
+mod load;
+mod open;
+mod outage;
+mod refusals;
+mod scripts;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use tower_keep_core::connection::{Backend, ConnectionManager, Profile, Redis};
+
+const SOON: Duration = Duration::from_secs(20);
+
+fn text(text: &'static str) -> Bytes {
+    Bytes::from_static(text.as_bytes())
+}
+
+fn attach(manager: &ConnectionManager, profile: &Profile) -> Redis {
+    match manager.attach(profile) {
+        Backend::Redis(redis) => redis,
+        Backend::Memory(_) => panic!("{manager:?} is no server"),
+    }
+}
+
+/// A connected manager, and a handle that attaches to it as `profile` does.
+async fn connect(url: &str, profile: &Profile) -> (ConnectionManager, Redis) {
+    let manager = ConnectionManager::open(url).unwrap();
+    let redis = attach(&manager, profile);
+    manager.connected(SOON).await.unwrap();
+    (manager, redis)
+}

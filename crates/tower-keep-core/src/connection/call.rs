@@ -15,9 +15,9 @@ use fred::{
     types::Resp3Frame,
 };
 
-use super::{
-    command::Command, core::Core, error::CommandError, gate::Pass, health::Class, value::Value,
-};
+use crate::breaker::Permit;
+
+use super::{command::Command, core::Core, error::CommandError, health::Class, value::Value};
 
 pub(super) type Answer = Result<Resp3Frame, Error>;
 type Sending = Pin<Box<dyn Future<Output = Answer> + Send>>;
@@ -39,7 +39,7 @@ impl Drop for Place {
 /// would leave the command queued, to be executed later.
 pub(super) struct Flight {
     class: Class,
-    pass: Pass,
+    permit: Permit,
     sending: Option<(Sending, Place)>,
     /// The library sends at the first poll; what was never polled needs nothing.
     sent: bool,
@@ -60,14 +60,14 @@ impl Flight {
         place: Place,
         client: WithOptions<Client>,
         command: Command,
-        pass: Pass,
+        permit: Permit,
     ) -> Self {
         let class = command.class;
         let (command, arguments) = command.into_parts();
         let sending = Box::pin(async move { client.custom_raw(command, arguments).await });
         Self {
             class,
-            pass,
+            permit,
             sending: Some((sending, place)),
             sent: false,
         }
@@ -84,7 +84,7 @@ impl Flight {
             .as_mut()
             .expect("a flight is not polled after its end");
         let answer = std::task::ready!(sending.as_mut().poll(context));
-        let result = place.0.settle(self.class, self.pass, answer);
+        let result = place.0.settle(self.class, self.permit, answer);
         self.sending = None;
         Poll::Ready(result)
     }
@@ -100,7 +100,7 @@ impl Flight {
         let mut shut = pin!(gate.shut.notified());
         // Registered before the gate is asked again: a gate that shuts from here on wakes this operation.
         shut.as_mut().enable();
-        if !gate.honours(self.pass) {
+        if !gate.is_up() {
             return Err(core.refusal(self.class));
         }
         poll_fn(|context| {

@@ -20,11 +20,13 @@ use tokio::{
     time::Instant,
 };
 
+use crate::breaker::Permit;
+
 use super::{
     call::{Answer, Flight, Place},
     command::Command,
     error::CommandError,
-    gate::{Gate, Pass},
+    gate::Gate,
     health::{Cause, Class, ClassHealth, Health},
     incarnation::Incarnation,
     limits::Limits,
@@ -92,8 +94,8 @@ impl Core {
             keeps: AtomicBool::new(false),
             clock_offset: AtomicI64::new(i64::MIN),
             ended: watch::Sender::new(false),
-            read: Gate::default(),
-            write: Gate::default(),
+            read: Gate::new(),
+            write: Gate::new(),
             in_flight: AtomicUsize::new(0),
             started: Instant::now(),
             waiting_since: AtomicU64::new(0),
@@ -133,14 +135,14 @@ impl Core {
         command: Command,
     ) -> Result<Flight, CommandError> {
         let class = command.class;
-        let Some(pass) = self.gate(class).admit() else {
+        let Some(permit) = self.gate(class).admit(self.started.elapsed()) else {
             return Err(self.refusal(class));
         };
         let place = self.take_place(self.limits.in_flight()).ok_or_else(|| {
             telemetry::overloaded(&self.server);
             CommandError::Overloaded
         })?;
-        Ok(Flight::prepare(place, client.clone(), command, pass))
+        Ok(Flight::prepare(place, client.clone(), command, permit))
     }
 
     /// Sends a probe: past the gate, and with a place even when all are taken.
@@ -211,21 +213,21 @@ impl Core {
     pub(super) fn settle(
         &self,
         class: Class,
-        pass: Pass,
+        permit: Permit,
         answer: Answer,
     ) -> Result<Value, CommandError> {
         match answer {
             Ok(Resp3Frame::SimpleError { data, .. }) => {
                 self.replied();
                 match reply::unfit(&data) {
-                    Some((unfit, cause)) => self.count_failure(class, pass, unfit, &cause),
-                    None => self.gate(class).succeeded(pass),
+                    Some((unfit, cause)) => self.count_failure(class, permit, unfit, &cause),
+                    None => self.gate(class).succeeded(permit, self.started.elapsed()),
                 }
                 Err(reply::classify(&data))
             }
             Ok(frame) => {
                 self.replied();
-                self.gate(class).succeeded(pass);
+                self.gate(class).succeeded(permit, self.started.elapsed());
                 match Value::from_frame(frame) {
                     Value::Error(error) => Err(error),
                     value => Ok(value),
@@ -233,7 +235,9 @@ impl Core {
             }
             Err(error) => {
                 let error = self.unanswered(&error);
-                if error == CommandError::Deadline && self.gate(class).failed(pass) {
+                if error == CommandError::Deadline
+                    && self.gate(class).failed(permit, self.started.elapsed())
+                {
                     self.trip(class, &Cause::Deadlines);
                 }
                 Err(error)
@@ -320,8 +324,8 @@ impl Core {
         self.probe_now.notify_one();
     }
 
-    fn count_failure(&self, class: Class, pass: Pass, unfit: Unfit, cause: &Cause) {
-        if unfit.includes(class) && self.gate(class).failed(pass) {
+    fn count_failure(&self, class: Class, permit: Permit, unfit: Unfit, cause: &Cause) {
+        if unfit.includes(class) && self.gate(class).failed(permit, self.started.elapsed()) {
             for class in Class::ALL
                 .into_iter()
                 .filter(|class| unfit.includes(*class))
@@ -341,24 +345,26 @@ impl Core {
     }
 
     /// Shuts the gate of a class and wakes who waits behind it; when it is shut already, renews the cause.
+    ///
+    /// The gate turns under the lock of the health, so that the two always agree.
     pub(super) fn trip(&self, class: Class, cause: &Cause) {
-        let mut shut = false;
+        let mut tripped = false;
         self.health.send_if_modified(|health| {
-            let closed = ClassHealth::Down {
-                cause: Cause::Closed,
-            };
+            let current = health.class_mut(class);
             let down = ClassHealth::Down {
                 cause: cause.clone(),
             };
-            let current = health.class_mut(class);
-            if *current == closed || *current == down {
+            if current.is_closed() || *current == down {
                 return false;
             }
+            tripped = current.is_up();
             *current = down;
-            shut = self.gate(class).turn(false);
+            if tripped {
+                self.gate(class).shut();
+            }
             true
         });
-        if shut {
+        if tripped {
             telemetry::tripped(&self.server, class, cause);
             self.probe_now.notify_one();
         }
@@ -372,21 +378,16 @@ impl Core {
 
     /// Opens the gate of a class again after a good probe.
     pub(super) fn restore(&self, class: Class) {
-        let mut opened = false;
-        self.health.send_if_modified(|health| {
+        let restored = self.health.send_if_modified(|health| {
             let current = health.class_mut(class);
-            if *current
-                == (ClassHealth::Down {
-                    cause: Cause::Closed,
-                })
-            {
+            if current.is_closed() || current.is_up() {
                 return false;
             }
             *current = ClassHealth::Up;
-            opened = self.gate(class).turn(true);
-            opened
+            self.gate(class).open();
+            true
         });
-        if opened {
+        if restored {
             telemetry::restored(&self.server, class);
         }
     }

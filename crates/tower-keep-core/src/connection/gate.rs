@@ -1,70 +1,67 @@
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use crate::breaker::{BreakerConfig, Outcome, Permit, StateMachine};
+
 /// How many failures in a row shut the gate. Fewer would let single hiccups through; more would let more requests
 /// pay before the gate knows.
-const FAILURES_IN_A_ROW: u32 = 5;
+const FAILURES_IN_A_ROW: u16 = 5;
 
 /// Lets operations of one class pass while the server is well. Whoever asks pays one atomic load.
 ///
-/// The word is a generation and a flag; the generation moves at every change, so that the outcome of an operation
-/// counts only in the period in which it was let through.
-#[derive(Debug, Default)]
+/// It is a breaker that never lets a request find out whether the server is back: it is opened and shut from
+/// outside, by what the connection's background tasks know.
+#[derive(Debug)]
 pub(super) struct Gate {
-    word: AtomicU64,
-    failures: AtomicU32,
+    machine: StateMachine,
     /// Wakes the operations that were let through when the gate shuts.
     pub(super) shut: Notify,
 }
 
-/// The period in which an operation was let through.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Pass(u64);
-
 impl Gate {
-    const OPEN: u64 = 1;
+    /// Shut until the first good probe.
+    pub(super) fn new() -> Self {
+        // No rates: their windows are longer than an outage should go unnoticed.
+        let config = BreakerConfig::new()
+            .consecutive_failures(FAILURES_IN_A_ROW)
+            .failure_rate(None);
+        let machine =
+            StateMachine::new(config).expect("a count of failures alone is a valid setting");
+        machine.force_open();
+        Self {
+            machine,
+            shut: Notify::new(),
+        }
+    }
 
     pub(super) fn is_up(&self) -> bool {
-        self.word.load(Ordering::Acquire) & Self::OPEN != 0
+        self.machine.is_closed()
     }
 
-    pub(super) fn admit(&self) -> Option<Pass> {
-        let word = self.word.load(Ordering::Acquire);
-        (word & Self::OPEN != 0).then_some(Pass(word))
+    pub(super) fn admit(&self, now: Duration) -> Option<Permit> {
+        self.machine.admit_if_closed(now).ok()
     }
 
-    /// Whether nothing has changed since the pass was given.
-    pub(super) fn honours(&self, pass: Pass) -> bool {
-        self.word.load(Ordering::Acquire) == pass.0
+    pub(super) fn succeeded(&self, permit: Permit, now: Duration) {
+        self.machine.record(permit, Outcome::Success, now);
     }
 
-    pub(super) fn succeeded(&self, pass: Pass) {
-        // The usual case writes nothing, so that the word's cache line stays shared.
-        if self.failures.load(Ordering::Relaxed) != 0 && self.honours(pass) {
-            self.failures.store(0, Ordering::Relaxed);
-        }
-    }
-
-    /// Counts a failure; says whether the gate should now be shut.
+    /// Counts a failure; says whether it was the one that shut the gate. A failure of an operation that was let
+    /// through before the gate shut the last time does not count.
     #[must_use]
-    pub(super) fn failed(&self, pass: Pass) -> bool {
-        self.honours(pass) && self.failures.fetch_add(1, Ordering::Relaxed) + 1 >= FAILURES_IN_A_ROW
+    pub(super) fn failed(&self, permit: Permit, now: Duration) -> bool {
+        self.machine.record(permit, Outcome::Failure, now).is_some()
     }
 
-    /// Opens or shuts; says whether it was the other way before. Callers hold the health lock, so that the gate and
-    /// what is said about it agree.
-    pub(super) fn turn(&self, open: bool) -> bool {
-        let word = self.word.load(Ordering::Acquire);
-        if (word & Self::OPEN != 0) == open {
-            return false;
-        }
-        self.failures.store(0, Ordering::Relaxed);
-        self.word.store((word + 2) ^ Self::OPEN, Ordering::Release);
-        if !open {
-            self.shut.notify_waiters();
-        }
-        true
+    /// Shuts; who waits behind it is woken.
+    pub(super) fn shut(&self) {
+        self.machine.force_open();
+        self.shut.notify_waiters();
+    }
+
+    pub(super) fn open(&self) {
+        self.machine.reset();
     }
 }
 
@@ -72,33 +69,42 @@ impl Gate {
 mod tests {
     use super::*;
 
+    const NOW: Duration = Duration::from_secs(1);
+
     #[test]
     fn failures_in_a_row_shut_it_and_a_success_between_them_does_not() {
-        let gate = Gate::default();
-        assert!(gate.admit().is_none());
-        assert!(gate.turn(true));
-        let pass = gate.admit().unwrap();
+        let gate = Gate::new();
+        assert!(gate.admit(NOW).is_none());
+        gate.open();
+        let permit = gate.admit(NOW).unwrap();
         for _ in 1..FAILURES_IN_A_ROW {
-            assert!(!gate.failed(pass));
+            assert!(!gate.failed(permit, NOW));
         }
-        gate.succeeded(pass);
+        gate.succeeded(permit, NOW);
         for _ in 1..FAILURES_IN_A_ROW {
-            assert!(!gate.failed(pass));
+            assert!(!gate.failed(permit, NOW));
         }
-        assert!(gate.failed(pass));
+        assert!(gate.failed(permit, NOW));
+        assert!(!gate.is_up());
     }
 
     #[test]
-    fn outcomes_count_only_in_their_own_period() {
-        let gate = Gate::default();
-        gate.turn(true);
-        let old = gate.admit().unwrap();
-        gate.turn(false);
-        assert!(!gate.turn(false));
-        gate.turn(true);
+    fn outcomes_count_only_in_the_period_in_which_they_were_let_through() {
+        let gate = Gate::new();
+        gate.open();
+        let old = gate.admit(NOW).unwrap();
+        gate.shut();
+        gate.open();
         for _ in 0..100 {
-            assert!(!gate.failed(old));
+            assert!(!gate.failed(old, NOW));
         }
-        assert!(gate.admit().is_some());
+        assert!(gate.is_up());
+    }
+
+    #[test]
+    fn it_does_not_open_by_itself() {
+        let gate = Gate::new();
+        gate.shut();
+        assert!(gate.admit(NOW + Duration::from_secs(3600)).is_none());
     }
 }

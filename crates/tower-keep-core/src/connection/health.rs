@@ -135,6 +135,16 @@ impl ClassHealth {
     pub fn is_up(&self) -> bool {
         matches!(self, Self::Up)
     }
+
+    /// Down for good.
+    pub(super) fn is_closed(&self) -> bool {
+        matches!(
+            self,
+            Self::Down {
+                cause: Cause::Closed
+            }
+        )
+    }
 }
 
 impl fmt::Display for ClassHealth {

@@ -1,0 +1,207 @@
+//! Redis goes away under a steady load: a few operations pay for finding out, then none, and nobody has to find out
+//! that it is back.
+
+use std::time::Duration;
+
+use testkit::{RedisServer, eventually};
+use tower_keep_core::connection::{
+    Class, CommandError, ConnectError, ConnectionManager, Profile, Redis, Script,
+};
+
+use super::{SOON, attach, connect, load::Load, text};
+
+/// At 200 operations a second, the stall age of a cache (25 ms) lets 5 take off before the gate trips. The rest of
+/// the bound is for a busy machine.
+const FEW: u64 = 60;
+
+fn gets(redis: &Redis) -> Load {
+    let redis = redis.clone();
+    Load::start(move || {
+        let redis = redis.clone();
+        async move { redis.get("key".into()).await }
+    })
+}
+
+fn writes(redis: &Redis) -> Load {
+    let redis = redis.clone();
+    let script = Script::write("return redis.call('INCR', KEYS[1])");
+    Load::start(move || {
+        let (redis, script) = (redis.clone(), script.clone());
+        async move { redis.script(&script, vec!["n".into()], Vec::new()).await }
+    })
+}
+
+/// Few pay, then none.
+async fn trips(load: &Load, before: u64) {
+    load.refuses(1).await;
+    // Those that took off before it tripped land now.
+    load.refuses(20).await;
+    let paid = load.paid();
+    assert!(paid - before <= FEW, "{} operations paid", paid - before);
+    load.refuses(100).await;
+    assert_eq!(
+        load.paid(),
+        paid,
+        "operations paid after the gate had tripped"
+    );
+}
+
+#[tokio::test]
+async fn redis_that_is_absent_at_the_start_costs_nothing_and_is_found_when_it_comes() {
+    let server = RedisServer::start().await;
+    server.kill();
+    let manager = ConnectionManager::open(&server.url()).unwrap();
+    let redis = attach(&manager, &Profile::CACHE);
+
+    let waited = manager.connected(Duration::from_millis(200)).await;
+    let Err(ConnectError::TimedOut { cause, .. }) = waited else {
+        panic!("{waited:?}")
+    };
+    assert!(cause.to_string().contains("refused"), "{cause}");
+    assert!(
+        manager.health().to_string().contains("refused"),
+        "{}",
+        manager.health()
+    );
+    assert_eq!(manager.incarnation(), None);
+
+    let load = gets(&redis);
+    load.refuses(50).await;
+    assert_eq!((load.served(), load.paid()), (0, 0));
+
+    server.restart().await;
+    manager.connected(SOON).await.unwrap();
+    load.serves(50).await;
+    assert_eq!(load.paid(), 0);
+    assert!(manager.incarnation().is_some());
+}
+
+#[tokio::test]
+async fn sigkill_and_restart_under_load() {
+    let server = RedisServer::start().await;
+    let (manager, redis) = connect(&server.url(), &Profile::CACHE).await;
+    let (reads, writes) = (gets(&redis), writes(&redis));
+    reads.serves(50).await;
+    writes.serves(50).await;
+    let before = manager.incarnation().unwrap();
+    let paid = (reads.paid(), writes.paid());
+
+    server.kill();
+    tokio::join!(trips(&reads, paid.0), trips(&writes, paid.1));
+
+    let paid = (reads.paid(), writes.paid());
+    server.restart().await;
+    reads.serves(50).await;
+    writes.serves(50).await;
+    assert_eq!(
+        (reads.paid(), writes.paid()),
+        paid,
+        "nobody pays for the way back"
+    );
+    let after = manager.incarnation().unwrap();
+    assert_ne!(before.run_id, after.run_id);
+}
+
+#[tokio::test]
+async fn sigstop_and_sigcont_under_load() {
+    let server = RedisServer::start().await;
+    let (manager, redis) = connect(&server.url(), &Profile::CACHE).await;
+    let (reads, writes) = (gets(&redis), writes(&redis));
+    reads.serves(50).await;
+    writes.serves(50).await;
+    let paid = (reads.paid(), writes.paid());
+
+    server.pause();
+    tokio::join!(trips(&reads, paid.0), trips(&writes, paid.1));
+    assert!(!manager.health().is_up());
+
+    let paid = (reads.paid(), writes.paid());
+    server.resume();
+    reads.serves(50).await;
+    writes.serves(50).await;
+    assert_eq!(
+        (reads.paid(), writes.paid()),
+        paid,
+        "nobody pays for the way back"
+    );
+}
+
+#[tokio::test]
+async fn a_dead_connection_is_replaced() {
+    let server = RedisServer::start().await;
+    let (manager, redis) = connect(&server.url(), &Profile::CACHE).await;
+    let load = gets(&redis);
+    load.serves(20).await;
+    let connections = redis.generation();
+
+    server.pause();
+    load.refuses(100).await;
+    // The kernel accepts for the stopped server, so the new connection is made when it goes on.
+    server.resume();
+    load.serves(20).await;
+    eventually(SOON, async || redis.generation() > connections).await;
+    assert!(manager.health().is_up());
+}
+
+#[tokio::test]
+async fn a_connection_that_the_server_closes_is_made_again() {
+    let server = RedisServer::start().await;
+    let (manager, redis) = connect(&server.url(), &Profile::CACHE).await;
+    let load = gets(&redis);
+    load.serves(20).await;
+    let (connections, incarnation) = (redis.generation(), manager.incarnation());
+
+    server
+        .client()
+        .await
+        .words("CLIENT KILL TYPE normal SKIPME yes")
+        .await;
+    eventually(SOON, async || redis.generation() > connections).await;
+    load.serves(20).await;
+    assert_eq!(manager.incarnation(), incarnation, "it is the same server");
+    assert!(load.paid() <= FEW);
+}
+
+#[tokio::test]
+async fn a_quiet_connection_notices_too() {
+    let server = RedisServer::start().await;
+    let url = format!("{}?probe_interval=100ms", server.url());
+    let (manager, redis) = connect(&url, &Profile::CACHE).await;
+    let mut watch = manager.watch();
+    assert!(watch.current().is_up());
+
+    server.pause();
+    eventually(SOON, async || !watch.changed().await.is_up()).await;
+    eventually(SOON, async || {
+        !redis.is_up(Class::Read) && !redis.is_up(Class::Write)
+    })
+    .await;
+    assert_eq!(
+        redis.get("key".into()).await,
+        Err(CommandError::Unavailable)
+    );
+
+    server.resume();
+    eventually(SOON, async || watch.changed().await.is_up()).await;
+    assert_eq!(redis.get("key".into()).await, Ok(None));
+}
+
+#[tokio::test]
+async fn who_waits_already_is_woken_when_the_gate_trips() {
+    let server = RedisServer::start().await;
+    // It would wait for an hour.
+    let url = format!("{}?command_timeout=3600s&stall_age=50ms", server.url());
+    let (_manager, redis) = connect(&url, &Profile::CACHE).await;
+
+    server.pause();
+    assert_eq!(
+        redis.get("key".into()).await,
+        Err(CommandError::Interrupted)
+    );
+    assert_eq!(
+        redis
+            .set("key".into(), text("value"), Default::default())
+            .await,
+        Err(CommandError::Unavailable)
+    );
+}

@@ -1,0 +1,188 @@
+//! What the server says no to, and what that means for the rest.
+
+use std::time::Duration;
+
+use testkit::{RedisServer, eventually};
+use tower_keep_core::connection::{
+    Class, CommandError, ConnectError, ConnectionManager, Profile, Redis, Script, SetOptions,
+};
+
+use super::{SOON, attach, connect, text};
+
+async fn set(redis: &Redis) -> Result<bool, CommandError> {
+    redis
+        .set("key".into(), text("value"), SetOptions::default())
+        .await
+}
+
+/// Writes until the gate of the writes shuts with this error.
+async fn writes_end_with(redis: &Redis, error: CommandError) {
+    eventually(SOON, async || set(redis).await == Err(error.clone())).await;
+    eventually(SOON, async || {
+        let _ = set(redis).await;
+        !redis.is_up(Class::Write)
+    })
+    .await;
+    assert_eq!(set(redis).await, Err(error));
+}
+
+#[tokio::test]
+async fn a_full_server_refuses_writes_and_serves_reads() {
+    let server = RedisServer::start().await;
+    let (manager, redis) = connect(&server.url(), &Profile::CACHE).await;
+    set(&redis).await.unwrap();
+    let mut client = server.client().await;
+
+    client.words("CONFIG SET maxmemory 1").await;
+    writes_end_with(&redis, CommandError::OutOfMemory).await;
+    for _ in 0..100 {
+        assert_eq!(redis.get("key".into()).await, Ok(Some(text("value"))));
+    }
+    assert!(manager.health().read.is_up());
+    assert!(
+        manager.health().to_string().contains("out of memory"),
+        "{}",
+        manager.health()
+    );
+    let script = Script::write("return redis.call('SET', KEYS[1], '1')");
+    assert_eq!(
+        redis.script(&script, vec!["key".into()], Vec::new()).await,
+        Err(CommandError::OutOfMemory)
+    );
+
+    client.words("CONFIG SET maxmemory 0").await;
+    manager.connected(SOON).await.unwrap();
+    assert_eq!(set(&redis).await, Ok(true));
+}
+
+#[tokio::test]
+async fn a_replica_refuses_writes_and_serves_reads() {
+    let primary = RedisServer::start().await;
+    let server = RedisServer::start().await;
+    let (manager, redis) = connect(&server.url(), &Profile::CACHE).await;
+    let before = manager.incarnation().unwrap();
+
+    let mut client = server.client().await;
+    client
+        .words(&format!("REPLICAOF 127.0.0.1 {}", primary.address().port()))
+        .await;
+    writes_end_with(&redis, CommandError::ReadOnly).await;
+    assert_eq!(redis.get("key".into()).await, Ok(None));
+    assert!(
+        manager.health().to_string().contains("READONLY"),
+        "{}",
+        manager.health()
+    );
+    eventually(SOON, async || manager.incarnation() != Some(before.clone())).await;
+
+    client.words("REPLICAOF NO ONE").await;
+    manager.connected(SOON).await.unwrap();
+    eventually(SOON, async || manager.incarnation() == Some(before.clone())).await;
+    assert_eq!(set(&redis).await, Ok(true));
+}
+
+#[tokio::test]
+async fn a_busy_server_is_left_alone_until_it_is_done() {
+    let server = RedisServer::builder()
+        .arg("--busy-reply-threshold")
+        .arg("50")
+        .start()
+        .await;
+    let (manager, redis) = connect(&server.url(), &Profile::CACHE).await;
+    let mut client = server.client().await;
+    client
+        .send(&[b"EVAL", b"while true do end", b"0"])
+        .await
+        .unwrap();
+
+    eventually(SOON, async || {
+        redis.get("key".into()).await == Err(CommandError::Busy)
+    })
+    .await;
+    eventually(SOON, async || !redis.is_up(Class::Read)).await;
+    server.client().await.words("SCRIPT KILL").await;
+    manager.connected(SOON).await.unwrap();
+    assert_eq!(redis.get("key".into()).await, Ok(None));
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_told_and_a_right_one_is_found_later() {
+    let server = RedisServer::builder().password("open-sesame").start().await;
+    let manager =
+        ConnectionManager::open(&format!("redis://:open-barley@{}", server.address())).unwrap();
+    let redis = attach(&manager, &Profile::CACHE);
+    eventually(SOON, async || {
+        redis.get("key".into()).await == Err(CommandError::Auth)
+    })
+    .await;
+    let waited = manager.connected(Duration::from_millis(100)).await;
+    assert!(
+        matches!(waited, Err(ConnectError::TimedOut { .. })),
+        "{waited:?}"
+    );
+    let shown = format!("{} {manager:?} {redis:?} {waited:?}", manager.health());
+    assert!(shown.contains("credentials"), "{shown}");
+    assert!(!shown.contains("barley"), "{shown}");
+
+    let mut client = server.client().await;
+    client.words("CONFIG SET requirepass open-barley").await;
+    manager.connected(SOON).await.unwrap();
+    assert_eq!(redis.get("key".into()).await, Ok(None));
+}
+
+#[tokio::test]
+async fn errors_of_the_application_are_no_sign_of_bad_health() {
+    let server = RedisServer::start().await;
+    let (manager, redis) = connect(&server.url(), &Profile::CACHE).await;
+    set(&redis).await.unwrap();
+    let broken = Script::write("this is no lua");
+    let raising = Script::write("return redis.error_reply('MINE')");
+    for _ in 0..20 {
+        assert_eq!(
+            redis.hgetall("key".into()).await,
+            Err(CommandError::WrongType)
+        );
+        assert_eq!(
+            redis.hincr_by("key".into(), text("a"), 1).await,
+            Err(CommandError::WrongType)
+        );
+        let error = redis
+            .script(&broken, Vec::new(), Vec::new())
+            .await
+            .unwrap_err();
+        assert_eq!(error.class(), "other");
+        let error = redis
+            .script(&raising, Vec::new(), Vec::new())
+            .await
+            .unwrap_err();
+        assert_eq!(error.class(), "other");
+    }
+    assert!(manager.health().is_up());
+}
+
+#[tokio::test]
+async fn a_user_who_may_not_do_everything_can_do_the_rest() {
+    let server = RedisServer::start().await;
+    let mut client = server.client().await;
+    client
+        .words("ACL SETUSER app on >secret ~shop:* +get +set +evalsha +eval +ping +time")
+        .await;
+    let url = format!("redis://app:secret@{}", server.address());
+    let (manager, redis) = connect(&url, &Profile::SESSION).await;
+    assert_eq!(manager.incarnation(), None, "INFO is denied");
+    assert_eq!(
+        redis
+            .set("shop:a".into(), text("1"), SetOptions::default())
+            .await,
+        Ok(true)
+    );
+    for _ in 0..20 {
+        assert_eq!(redis.get("other".into()).await, Err(CommandError::Auth));
+        assert_eq!(
+            redis.incr_by("shop:a".into(), 1).await,
+            Err(CommandError::Auth)
+        );
+    }
+    assert_eq!(redis.get("shop:a".into()).await, Ok(Some(text("1"))));
+    assert!(manager.health().is_up());
+}
