@@ -9,6 +9,7 @@
 pub mod locate;
 pub mod port;
 pub mod process;
+pub mod proxy;
 pub mod resp;
 
 mod clock;

@@ -1,13 +1,28 @@
 //! A response cache layer for tower and a cache-aside handle on Redis: one fill per key in the whole
 //! fleet, never stale after an invalidation.
 
-#![allow(dead_code, reason = "the engine and the layer that use it come next")]
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "the handle that uses it comes next"
+)]
 
+mod answer;
 mod engine;
 mod entry;
+mod fill;
+mod future;
 mod key;
+mod layer;
 mod policy;
+mod route;
+mod serve;
+mod service;
 mod store;
 mod tag;
+mod tags;
+mod telemetry;
 
-pub use self::tag::Tag;
+pub use self::{
+    future::ResponseFuture, layer::ResponseCacheLayer, service::ResponseCache, tag::Tag, tags::Tags,
+};

@@ -6,6 +6,7 @@ use tokio::{
     sync::{Semaphore, oneshot},
     time::{Instant, timeout},
 };
+use tower_keep_core::RedisBudget;
 
 use super::{
     driver::{Driver, Patience, Place, Start},
@@ -98,21 +99,26 @@ impl Engine {
     /// A request for `key`: an entry, or the duty to make it, or somebody else's.
     ///
     /// `expected`: the tags that the entry is known to carry before it is made.
-    pub(crate) async fn admit(self: &Arc<Self>, key: EntryKey, expected: &[Tag]) -> Admission {
-        let mark = self.flights.mark(&key);
-        let start = match self.look(&key, expected).await {
-            Ok(Some(hit)) => return Admission::Hit(hit),
-            Ok(None) => Start::Begin,
-            Err(error) => Start::Away(Unstored::Redis(error)),
+    /// `budget`: what the request may still spend on waiting for Redis; spent, it is as if Redis were away.
+    pub(crate) async fn admit(
+        self: &Arc<Self>,
+        key: &EntryKey,
+        expected: &[Tag],
+        budget: Option<&RedisBudget>,
+    ) -> Admission {
+        let mark = self.flights.mark(key);
+        let start = match self.look_within(key, expected, budget).await {
+            Ok(hit) => return Admission::Hit(hit),
+            Err(start) => start,
         };
-        if Scope::fills(&key) {
+        if Scope::fills(key) {
             return Admission::Alone(AloneReason::Nested);
         }
         let (waiter, told) = oneshot::channel();
         let (start, patience, permit) =
             match self
                 .flights
-                .join(&key, waiter, mark, &self.fills, Instant::now())
+                .join(key, waiter, mark, &self.fills, Instant::now())
             {
                 Joined::Waits => return self.wait(told).await,
                 Joined::Full => return Admission::Alone(AloneReason::Full),
@@ -127,7 +133,7 @@ impl Engine {
         let place = Place::Shared(Arc::clone(&self.flights));
         let driver = Driver::new(
             Arc::clone(self),
-            key,
+            key.clone(),
             expected.into(),
             place,
             patience,
@@ -135,6 +141,28 @@ impl Engine {
         );
         tokio::spawn(driver.drive(start));
         self.wait(told).await
+    }
+
+    /// Looks for a request that may spend only so much time on it. What it brings, or how to go on without.
+    async fn look_within(
+        &self,
+        key: &EntryKey,
+        expected: &[Tag],
+        budget: Option<&RedisBudget>,
+    ) -> Result<Hit, Start> {
+        if budget.is_some_and(RedisBudget::is_spent) {
+            return Err(Start::Away(Unstored::Budget));
+        }
+        let asked = budget.map(|budget| (budget, Instant::now()));
+        let looked = self.look(key, expected).await;
+        if let Some((budget, asked)) = asked {
+            budget.spend(asked.elapsed());
+        }
+        match looked {
+            Ok(Some(hit)) => Ok(hit),
+            Ok(None) => Err(Start::Begin),
+            Err(error) => Err(Start::Away(Unstored::Redis(error))),
+        }
     }
 
     /// What the store has for `key`, and this process may serve.

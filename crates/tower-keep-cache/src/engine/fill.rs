@@ -50,6 +50,8 @@ pub(crate) enum FillOutcome {
 pub(crate) enum Unstored {
     /// Redis is away, or did not answer.
     Redis(CommandError),
+    /// The request that began this had no time left to wait for Redis.
+    Budget,
     /// One of the tags is held: for a moment after an invalidation nothing may be stored under it.
     Held,
     /// An invalidation of one of the tags has not been acknowledged yet.

@@ -43,12 +43,25 @@ impl Scope {
     /// Adds tags to the innermost scope of this task. Outside of any it does nothing.
     pub(crate) fn report(tags: &[TagId]) {
         if let Some(scope) = Self::current() {
-            let mut collected = scope.tags.lock().unwrap_or_else(PoisonError::into_inner);
-            for tag in tags {
-                if !collected.contains(tag) {
-                    collected.push(*tag);
-                }
+            scope.collect(tags);
+        }
+    }
+
+    fn collect(&self, tags: &[TagId]) {
+        let mut collected = self.tags.lock().unwrap_or_else(PoisonError::into_inner);
+        for tag in tags {
+            if !collected.contains(tag) {
+                collected.push(*tag);
             }
+        }
+    }
+
+    /// Hands on to the scope around this one what it has collected and `tags`: who made this entry part of another one
+    /// made its tags part of it, too.
+    pub(crate) fn report_outward(&self, tags: &[TagId]) {
+        if let Some(outer) = &self.outer {
+            outer.collect(tags);
+            outer.collect(&self.tags());
         }
     }
 

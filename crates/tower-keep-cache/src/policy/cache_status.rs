@@ -105,6 +105,7 @@ const fn bypass(why: Bypass) -> &'static str {
         Bypass::Authorization => "fwd=bypass; detail=authorization",
         Bypass::Identity => "fwd=bypass; detail=identity",
         Bypass::Cookie => "fwd=bypass; detail=cookie",
+        Bypass::Session => "fwd=bypass; detail=session",
         Bypass::Upgrade => "fwd=bypass; detail=upgrade",
         Bypass::Grpc => "fwd=bypass; detail=grpc",
         Bypass::Host => "fwd=bypass; detail=host",

@@ -13,6 +13,8 @@ pub(crate) struct Circumstances {
     pub(crate) identified: bool,
     /// Who this request is becomes part of its key.
     pub(crate) identity_in_key: bool,
+    /// Its session has been read or changed already: what the handler answers will not be stored.
+    pub(crate) session_touched: bool,
 }
 
 /// A request that may be answered from the cache and may fill it.
@@ -39,6 +41,8 @@ pub(crate) enum Bypass {
     Identity,
     /// Cookies, and nobody who answers for them.
     Cookie,
+    /// A session that was read or changed before the request came here.
+    Session,
     /// The connection is to speak another protocol.
     Upgrade,
     /// gRPC: its streams pass untouched.
@@ -55,7 +59,7 @@ pub(crate) enum Bypass {
 
 impl Bypass {
     /// In the order of their declaration.
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Method,
         Self::Body,
         Self::Range,
@@ -63,6 +67,7 @@ impl Bypass {
         Self::Authorization,
         Self::Identity,
         Self::Cookie,
+        Self::Session,
         Self::Upgrade,
         Self::Grpc,
         Self::Host,
@@ -83,6 +88,9 @@ pub(crate) fn eligible(
     }
     if about.identified && !about.identity_in_key {
         return Err(Bypass::Identity);
+    }
+    if about.session_touched {
+        return Err(Bypass::Session);
     }
     let mut directives = CacheControl::default();
     for (name, value) in headers {
@@ -138,6 +146,7 @@ mod tests {
         cookies_answered_for: false,
         identified: false,
         identity_in_key: false,
+        session_touched: false,
     };
 
     fn decide(
@@ -260,6 +269,16 @@ mod tests {
             )
             .is_ok()
         );
+    }
+
+    #[test]
+    fn a_session_that_was_read_already_bypasses() {
+        let touched = Circumstances {
+            cookies_answered_for: true,
+            session_touched: true,
+            ..PLAIN
+        };
+        assert_eq!(decide(&Method::GET, &[], touched), Err(Bypass::Session));
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub(crate) enum Verdict {
 }
 
 /// How long a response is fresh, and how old it is already (RFC 9111 section 4.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Lifetime {
     pub(crate) age: Duration,
     pub(crate) fresh_for: Duration,

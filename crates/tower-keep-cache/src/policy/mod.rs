@@ -23,12 +23,11 @@ mod target;
 mod template;
 
 use self::http_date::http_date;
-#[allow(unused_imports, reason = "the layer that uses them comes next")]
 pub(crate) use self::{
-    cache_control::CacheControl,
+    cache_control::{CacheControl, LONGEST},
     cache_status::{CacheStatus, Detail, Handling},
-    eligibility::{Bypass, Cacheable, Circumstances, eligible},
-    freshness::{Answer, Lifetime, Refusal, Verdict, judge},
+    eligibility::{Bypass, Circumstances, eligible},
+    freshness::{Answer, Lifetime, Verdict, judge},
     number::header_value,
     stored_headers::stored_headers,
     target::Target,

@@ -1,0 +1,109 @@
+use std::any::Any;
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, Response, StatusCode,
+    header::{AGE, CONTENT_LENGTH},
+};
+use http_body::Body as HttpBody;
+use tower_keep_core::Body;
+
+use crate::{
+    entry::Entry,
+    fill::Failure,
+    policy::{Detail, Handling, header_value},
+    route::Route,
+};
+
+/// Answers that do not come from the handler of this request.
+impl Route {
+    /// A stored answer. `head`: the client wants to know only what it would get.
+    pub(crate) fn hit<B: HttpBody>(&self, entry: &Entry, head: bool) -> Response<Body<B>> {
+        let age = entry.age(Entry::now());
+        let handling = Handling::Hit(entry.ttl.saturating_sub(age));
+        let mut response = self.copy(entry, handling, head);
+        response
+            .headers_mut()
+            .insert(AGE, header_value(&[], Some(age.as_secs())));
+        response
+    }
+
+    /// A copy of the answer to another request.
+    pub(crate) fn copy<B: HttpBody>(
+        &self,
+        entry: &Entry,
+        handling: Handling,
+        head: bool,
+    ) -> Response<Body<B>> {
+        let body = if head {
+            Body::empty()
+        } else {
+            Body::stored(entry.body.clone(), entry.trailers.clone())
+        };
+        let mut response = Response::new(body);
+        *response.status_mut() = entry.status;
+        let headers = response.headers_mut();
+        // Room for Age, Cache-Status and Content-Length, so that no hit grows the map it has just made.
+        headers.reserve(entry.headers.len() + 3);
+        for (name, value) in &entry.headers {
+            headers.append(name, value.clone());
+        }
+        if head {
+            say_length(entry.status, headers, entry.body.len() as u64);
+        }
+        self.cache_status.append(headers, handling);
+        response
+    }
+
+    /// The failure of the handler that this request has waited for.
+    pub(crate) fn failed<B: HttpBody>(
+        &self,
+        failure: &(dyn Any + Send + Sync),
+        head: bool,
+    ) -> Response<Body<B>> {
+        match failure.downcast_ref() {
+            Some(Failure::Answer(entry)) => self.copy(entry, Handling::Collapsed, head),
+            // Nobody here has had a byte of it, so that it can be told as what it is.
+            Some(Failure::BrokenOff) | None => {
+                let handling = Handling::Forwarded {
+                    stored: false,
+                    detail: Some(Detail::BodyFailed),
+                };
+                self.bare(StatusCode::INTERNAL_SERVER_ERROR, handling)
+            }
+        }
+    }
+
+    /// A status and no more.
+    pub(crate) fn bare<B: HttpBody>(
+        &self,
+        status: StatusCode,
+        handling: Handling,
+    ) -> Response<Body<B>> {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = status;
+        self.cache_status.append(response.headers_mut(), handling);
+        response
+    }
+}
+
+/// What HEAD gets of an answer to GET; the body goes on without its client, for the cache.
+pub(crate) fn without_body<B>(response: Response<Body<B>>) -> Response<Body<B>>
+where
+    B: HttpBody<Data = Bytes>,
+{
+    let (mut parts, body) = response.into_parts();
+    if let Some(length) = body.size_hint().exact() {
+        say_length(parts.status, &mut parts.headers, length);
+    }
+    Response::from_parts(parts, Body::empty())
+}
+
+/// The length that GET would have, which a server reads off the body that HEAD does not get.
+fn say_length(status: StatusCode, headers: &mut HeaderMap, length: u64) {
+    // RFC 9110 section 8.6: no length where there is never content.
+    let has_content = status != StatusCode::NO_CONTENT && status != StatusCode::NOT_MODIFIED;
+    if has_content && !headers.contains_key(CONTENT_LENGTH) {
+        headers.insert(CONTENT_LENGTH, header_value(&[], Some(length)));
+    }
+}

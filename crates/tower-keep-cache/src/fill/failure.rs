@@ -1,0 +1,10 @@
+use crate::entry::Entry;
+
+/// How a handler failed, for everybody who waited for it.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// It answered with a server error.
+    Answer(Entry),
+    /// It began an answer and did not end it.
+    BrokenOff,
+}

@@ -1,0 +1,253 @@
+use std::{
+    pin::{Pin, pin},
+    sync::Arc,
+    time::SystemTime,
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response, StatusCode, response::Parts};
+use http_body::{Body as HttpBody, SizeHint};
+use tokio::{sync::oneshot, time::sleep_until};
+use tower_keep_core::{
+    Body, Rejected, SessionTouched,
+    body::{Sender, channel},
+};
+use tower_service::Service;
+
+use super::{
+    Failure,
+    capture::{Capture, Captured},
+    pump::{End, Pump},
+};
+use crate::{
+    Tags,
+    engine::{Fill, Scope, Unstored},
+    entry::{Entry, Kind},
+    policy::{Answer, Detail, Handling, Lifetime, Verdict, judge, stored_headers},
+    route::Route,
+    tag::{Tag, TagId},
+    telemetry::TARGET,
+};
+
+/// How many unread bytes of a body that is no longer captured may stand between the handler and its client: about
+/// what a socket takes at once.
+const ROOM: usize = 64 * 1024;
+
+/// What the client is handed as soon as the handler has answered.
+pub(crate) type Head<B, E> = Result<Response<Body<B>>, E>;
+
+/// The one request of a flight that runs the handler, for everybody who waits.
+#[derive(Debug)]
+pub(crate) struct Leader {
+    /// The tags of the route.
+    pub(crate) expected: Vec<Tag>,
+    pub(crate) fill: Fill,
+    pub(crate) route: Arc<Route>,
+    pub(crate) scope: Arc<Scope>,
+    /// The mark that the session layer has put on this request.
+    pub(crate) session: Option<SessionTouched>,
+}
+
+/// What is kept of an answer, but for its body.
+struct Keepsake {
+    purpose: Purpose,
+    capture: Capture,
+    status: StatusCode,
+    headers: HeaderMap,
+}
+
+enum Purpose {
+    Store(Lifetime),
+    /// A copy for those who wait, and then it is forgotten.
+    Failure,
+}
+
+impl Leader {
+    /// Runs the handler to its end, or until neither its client nor anybody else waits for it.
+    ///
+    /// For a task of its own: a client that hangs up must not end what others wait for.
+    pub(crate) async fn run<S, ReqB, ResB>(
+        self,
+        mut inner: S,
+        request: Request<ReqB>,
+        mut head: oneshot::Sender<Head<ResB, S::Error>>,
+    ) where
+        S: Service<Request<ReqB>, Response = Response<ResB>>,
+        ResB: HttpBody<Data = Bytes>,
+    {
+        let deadline = self.fill.deadline();
+        let deserted = async {
+            head.closed().await;
+            sleep_until(deadline).await;
+        };
+        let answer = tokio::select! {
+            biased;
+            answer = self.scope.run(async move { inner.call(request).await }) => answer,
+            () = deserted => return,
+        };
+        match answer {
+            Ok(response) => self.answer(response, head).await,
+            Err(error) => {
+                // No answer, so there is no copy of it either: those who wait go on with a leader of their own.
+                drop(self);
+                let _ = head.send(Err(error));
+            }
+        }
+    }
+
+    async fn answer<B, E>(self, response: Response<B>, head: oneshot::Sender<Head<B, E>>)
+    where
+        B: HttpBody<Data = Bytes>,
+    {
+        let (mut parts, body) = response.into_parts();
+        let size = body.size_hint();
+        let tags = self.tags(&parts);
+        self.scope.report_outward(&tags);
+        let keepsake = self.keepsake(&parts, &size);
+        self.announce(&mut parts, &size, keepsake.as_ref());
+        match keepsake {
+            None => {
+                self.fill.refuse();
+                let _ = head.send(Ok(Response::from_parts(parts, Body::inner(body))));
+            }
+            Some(_) if !self.fill.is_wanted() => {
+                let _ = head.send(Ok(Response::from_parts(parts, Body::inner(body))));
+            }
+            Some(keepsake) => {
+                let (sender, receiver) = channel(size, ROOM);
+                let _ = head.send(Ok(Response::from_parts(parts, Body::streamed(receiver))));
+                // What a body reads from the cache while it is made belongs to it, too.
+                let scope = Arc::clone(&self.scope);
+                scope
+                    .run(self.pass(keepsake, tags, pin!(body), sender))
+                    .await;
+            }
+        }
+    }
+
+    /// All tags of the entry but those that the scope collects.
+    fn tags(&self, parts: &Parts) -> Vec<TagId> {
+        let added = parts
+            .extensions
+            .get::<Tags>()
+            .into_iter()
+            .flat_map(Tags::iter);
+        self.expected.iter().chain(added).map(Tag::id).collect()
+    }
+
+    /// What is to be kept of this answer; `None` if it is only for the one who asked, or too large.
+    fn keepsake(&self, parts: &Parts, size: &SizeHint) -> Option<Keepsake> {
+        let answer = Answer {
+            rejected: parts.extensions.get::<Rejected>().is_some(),
+            route_ttl: self.route.ttl,
+            session_touched: self.session_touched(),
+        };
+        let purpose = match judge(parts.status, &parts.headers, answer, SystemTime::now()) {
+            Verdict::Store(lifetime) => Purpose::Store(lifetime),
+            Verdict::Failure => Purpose::Failure,
+            Verdict::Refuse(refusal) => {
+                tracing::debug!(target: TARGET, ?refusal, status = parts.status.as_u16(), "answer not stored");
+                return None;
+            }
+        };
+        Some(Keepsake {
+            purpose,
+            capture: Capture::new(&parts.headers, size.lower(), self.route.max_body).ok()?,
+            status: parts.status,
+            headers: stored_headers(&parts.headers),
+        })
+    }
+
+    fn announce(&self, parts: &mut Parts, size: &SizeHint, keepsake: Option<&Keepsake>) {
+        // Only a body whose length is known beforehand cannot outgrow the limit any more.
+        let stored = self.fill.may_store()
+            && size.exact().is_some()
+            && keepsake.is_some_and(|keepsake| matches!(keepsake.purpose, Purpose::Store(_)));
+        let detail = match self.fill.unstored() {
+            Some(Unstored::Redis(_) | Unstored::Budget) => Some(Detail::RedisAway),
+            _ => None,
+        };
+        self.route
+            .cache_status
+            .append(&mut parts.headers, Handling::Forwarded { stored, detail });
+    }
+
+    async fn pass<B>(
+        self,
+        keepsake: Keepsake,
+        tags: Vec<TagId>,
+        body: Pin<&mut B>,
+        sender: Sender<B::Error>,
+    ) where
+        B: HttpBody<Data = Bytes>,
+    {
+        let Keepsake {
+            purpose,
+            capture,
+            status,
+            headers,
+        } = keepsake;
+        match Pump::new(body, sender)
+            .capture(capture, self.fill.deadline())
+            .await
+        {
+            End::Complete(captured, sender) => {
+                end(&self.scope, sender, captured.trailers.clone());
+                match purpose {
+                    // Also a body that is made while it is sent can read somebody's session.
+                    _ if self.session_touched() => self.fill.refuse(),
+                    Purpose::Failure => {
+                        let entry = entry(status, headers, captured, Lifetime::default());
+                        self.fill.fail(Arc::new(Failure::Answer(entry)));
+                    }
+                    Purpose::Store(lifetime) => {
+                        self.store(entry(status, headers, captured, lifetime), tags, lifetime)
+                            .await;
+                    }
+                }
+            }
+            End::Open(pump) => {
+                let Self { fill, scope, .. } = self;
+                fill.refuse();
+                if let Some((sender, trailers)) = pump.forward().await {
+                    end(&scope, sender, trailers);
+                }
+            }
+            // Not "the leader has vanished": a handler that always breaks off would be run by one after the other.
+            End::Broken => self.fill.fail(Arc::new(Failure::BrokenOff)),
+            End::Deserted => {}
+        }
+    }
+
+    async fn store(self, entry: Entry, mut tags: Vec<TagId>, lifetime: Lifetime) {
+        tags.extend(self.scope.tags());
+        let outcome = self.fill.store(entry, tags, lifetime.remaining()).await;
+        tracing::trace!(target: TARGET, ?outcome, "filled");
+    }
+
+    fn session_touched(&self) -> bool {
+        self.session
+            .as_ref()
+            .is_some_and(SessionTouched::is_touched)
+    }
+}
+
+/// The layer around this one, if there is one, stores when it sees the end: it must have every tag by then.
+fn end<E>(scope: &Scope, sender: Sender<E>, trailers: Option<HeaderMap>) {
+    scope.report_outward(&[]);
+    sender.finish(trailers);
+}
+
+fn entry(status: StatusCode, headers: HeaderMap, captured: Captured, lifetime: Lifetime) -> Entry {
+    // Dated back by the age it came with, so that one subtraction gives its age at every hit.
+    let age = u64::try_from(lifetime.age.as_millis()).unwrap_or(u64::MAX);
+    Entry {
+        kind: Kind::Response,
+        status,
+        headers,
+        body: captured.body,
+        trailers: captured.trailers,
+        stored_at: Entry::now().saturating_sub(age),
+        ttl: lifetime.fresh_for,
+    }
+}

@@ -1,0 +1,167 @@
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
+
+use http::request::Parts;
+use tower_keep_core::Identity;
+use tower_layer::Layer;
+
+use crate::{
+    engine::Engine,
+    policy::{CacheStatus, LONGEST, Template},
+    route::{IdentityOf, Route, TagSource},
+    service::ResponseCache,
+    tag::Tag,
+};
+
+/// Answers GET and HEAD requests from the cache, and fills it: see [`Cache::layer`](crate::Cache::layer).
+#[derive(Clone, Debug)]
+#[must_use = "a layer does nothing until it is put around a service"]
+pub struct ResponseCacheLayer {
+    engine: Arc<Engine>,
+    route: Arc<Route>,
+}
+
+impl ResponseCacheLayer {
+    pub(crate) fn new(engine: Arc<Engine>) -> Self {
+        let route = Route {
+            cache_status: CacheStatus::new("tower-keep").expect("the name is a token"),
+            identity: None,
+            ignore_cookies: false,
+            max_body: engine.settings.max_entry_bytes,
+            name: Box::default(),
+            tags: Vec::new(),
+            ttl: None,
+            warned: Arc::new(AtomicBool::new(false)),
+        };
+        Self {
+            engine,
+            route: Arc::new(route),
+        }
+    }
+
+    /// How long an answer is fresh that does not say so itself, by `Cache-Control` or `Expires`.
+    ///
+    /// Means the statuses 200, 203, 204, 301 and 308; another one is stored only if the handler says for how long: a
+    /// route that keeps its pages for an hour does not want an hour of "not found". Without a `ttl` (the default), only
+    /// answers are stored that speak for themselves.
+    pub fn ttl(self, ttl: Duration) -> Self {
+        self.with(|route| route.ttl = Some(ttl.min(LONGEST)))
+    }
+
+    /// Tags every entry of this route, so that `cache.invalidate(["product:7"])` finds it.
+    ///
+    /// `{id}` stands for the path parameter `id` of the matched axum route: its text as the client wrote it, once
+    /// percent-decoded. `/products/007` has the tag `product:007`, not `product:7`; where the handler reads the row 7
+    /// for both, it adds that row's tag itself, with [`Tags`](crate::Tags). A request whose route has no such
+    /// parameter is not cached, and one warning says so.
+    ///
+    /// # Panics
+    ///
+    /// If braces do not match, or a parameter is named and the feature `axum` is off: nobody else knows parameters.
+    #[track_caller]
+    pub fn tag(self, tag: &str) -> Self {
+        let template = match Template::parse(tag) {
+            Ok(template) => template,
+            Err(error) => panic!("tag {tag:?}: {error}"),
+        };
+        let source = if !template.has_parameters() {
+            TagSource::Plain(Tag::from(tag))
+        } else if cfg!(feature = "axum") {
+            TagSource::Path(template)
+        } else {
+            panic!(
+                "tag {tag:?} names a path parameter: switch on the feature `axum`, or use `tag_with`"
+            );
+        };
+        self.with(|route| route.tags.push(source))
+    }
+
+    /// Tags every entry of this route with what `tags` reads from the request.
+    ///
+    /// Called for every request that may be cached, also for hits.
+    pub fn tag_with<F, I>(self, tags: F) -> Self
+    where
+        F: Fn(&Parts) -> I + Send + Sync + 'static,
+        I: IntoIterator,
+        I::Item: Into<Tag>,
+    {
+        let source = TagSource::Closure(Arc::new(move |parts, into| {
+            into.extend(tags(parts).into_iter().map(Into::into))
+        }));
+        self.with(|route| route.tags.push(source))
+    }
+
+    /// The name of the owner of these entries, and a part of their key.
+    ///
+    /// Layers with different names do not share entries, also where they see the same URL. Defaults to no name.
+    pub fn name(self, name: &str) -> Self {
+        self.with(|route| route.name = name.into())
+    }
+
+    /// The largest body, in bytes, that is stored. A larger one passes as it is made, and its key is remembered, so
+    /// that requests for it are not queued.
+    ///
+    /// Defaults to 1 MiB: what web pages and API answers stay far below; what is larger belongs into an object store, and
+    /// would keep Redis busy for milliseconds at each hit, when everybody else waits.
+    pub fn max_body(self, bytes: usize) -> Self {
+        self.with(|route| route.max_body = bytes)
+    }
+
+    /// Makes the [`Identity`] of a request a part of its key: everybody has entries of their own.
+    ///
+    /// With it, identified requests and those with `Authorization` are cached; without it (the default) they bypass the
+    /// cache, because the answer may be theirs alone. A request that carries `Authorization` and no identity bypasses
+    /// the cache in any case.
+    pub fn by_identity(self) -> Self {
+        self.with(|route| route.identity = Some(IdentityOf::Extension))
+    }
+
+    /// As [`by_identity`](Self::by_identity), with an identity that `identify` reads from the request.
+    ///
+    /// It must tell apart everybody who may not see each other's answers; tenants, for example, if all
+    /// users of a tenant see the same.
+    pub fn by_identity_of<F>(self, identify: F) -> Self
+    where
+        F: Fn(&Parts) -> Option<Identity> + Send + Sync + 'static,
+    {
+        self.with(|route| route.identity = Some(IdentityOf::Closure(Arc::new(identify))))
+    }
+
+    /// Says that the answers of this route do not depend on cookies.
+    ///
+    /// By default a request with a `Cookie` header bypasses the cache, unless tower-keep's own session layer stands
+    /// outside of this one: that one reports whether the session was touched, and other cookies are then taken
+    /// not to matter.
+    pub fn ignore_cookies(self) -> Self {
+        self.with(|route| route.ignore_cookies = true)
+    }
+
+    /// The name under which the `Cache-Status` header ([RFC 9211](https://www.rfc-editor.org/rfc/rfc9211)) says what was
+    /// done. Defaults to `tower-keep`.
+    ///
+    /// # Panics
+    ///
+    /// If the name is empty or has other characters than printable ASCII.
+    #[track_caller]
+    pub fn cache_status(self, name: &str) -> Self {
+        let Some(status) = CacheStatus::new(name) else {
+            panic!("Cache-Status {name:?}: a name is printable ASCII");
+        };
+        self.with(|route| route.cache_status = status)
+    }
+
+    fn with(mut self, set: impl FnOnce(&mut Route)) -> Self {
+        set(Arc::make_mut(&mut self.route));
+        self
+    }
+}
+
+impl<S> Layer<S> for ResponseCacheLayer {
+    type Service = ResponseCache<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        ResponseCache::new(inner, Arc::clone(&self.engine), Arc::clone(&self.route))
+    }
+}

@@ -1,0 +1,189 @@
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use http::{Uri, request::Parts};
+use tower_keep_core::{Identity, SessionTouched};
+
+use crate::{
+    key::EntryKey,
+    policy::{Bypass, CacheStatus, Circumstances, Target, Template, eligible},
+    tag::Tag,
+    telemetry::TARGET,
+};
+
+/// What a layer has been told about its route.
+#[derive(Clone, Debug)]
+pub(crate) struct Route {
+    pub(crate) cache_status: CacheStatus,
+    pub(crate) identity: Option<IdentityOf>,
+    pub(crate) ignore_cookies: bool,
+    pub(crate) max_body: usize,
+    pub(crate) name: Box<str>,
+    pub(crate) tags: Vec<TagSource>,
+    pub(crate) ttl: Option<Duration>,
+    /// Shared by all copies, so that a route that is called a thousand times a second warns once.
+    pub(crate) warned: Arc<AtomicBool>,
+}
+
+/// Where the identity in the key comes from.
+#[derive(Clone)]
+pub(crate) enum IdentityOf {
+    /// The request extension.
+    Extension,
+    Closure(Arc<dyn Fn(&Parts) -> Option<Identity> + Send + Sync>),
+}
+
+/// Where tags come from that are known before the handler runs.
+#[derive(Clone)]
+pub(crate) enum TagSource {
+    Plain(Tag),
+    Path(Template),
+    Closure(Arc<dyn Fn(&Parts, &mut Vec<Tag>) + Send + Sync>),
+}
+
+/// A request, as the cache sees it.
+#[derive(Debug)]
+pub(crate) struct Question {
+    pub(crate) key: EntryKey,
+    pub(crate) only_if_cached: bool,
+    /// The tags its entry has before the handler adds more.
+    pub(crate) tags: Vec<Tag>,
+}
+
+impl Route {
+    /// What the cache is asked, or why it has no part in the request.
+    pub(crate) fn question(
+        &self,
+        parts: &mut Parts,
+        body_is_empty: bool,
+    ) -> Result<Question, Bypass> {
+        let given = parts.extensions.get::<Identity>();
+        let identity = match &self.identity {
+            None => None,
+            Some(IdentityOf::Extension) => given.cloned(),
+            Some(IdentityOf::Closure(identify)) => identify(parts),
+        };
+        let session = parts.extensions.get::<SessionTouched>();
+        let about = Circumstances {
+            body_is_empty,
+            cookies_answered_for: self.ignore_cookies || session.is_some(),
+            identified: given.is_some(),
+            identity_in_key: identity.is_some(),
+            session_touched: session.is_some_and(SessionTouched::is_touched),
+        };
+        let cacheable = eligible(&parts.method, &parts.headers, about)?;
+        let key = self.key(parts, identity.as_ref())?;
+        Ok(Question {
+            key,
+            only_if_cached: cacheable.only_if_cached,
+            tags: self.tags(parts)?,
+        })
+    }
+
+    fn key(&self, parts: &Parts, identity: Option<&Identity>) -> Result<EntryKey, Bypass> {
+        let target = Target::of(sent_uri(parts), &parts.headers)?;
+        // HEAD is answered from GET, so that there is one class of methods.
+        let common = [
+            b"GET".as_slice(),
+            self.name.as_bytes(),
+            target.host.as_bytes(),
+            target.path_and_query.as_bytes(),
+        ];
+        Ok(match identity {
+            None => EntryKey::from_parts(&common),
+            Some(identity) => {
+                let [method, name, host, path] = common;
+                EntryKey::from_parts(&[method, name, host, path, identity.as_bytes()])
+            }
+        })
+    }
+
+    fn tags(&self, parts: &mut Parts) -> Result<Vec<Tag>, Bypass> {
+        let mut tags = Vec::with_capacity(self.tags.len());
+        for source in &self.tags {
+            match source {
+                TagSource::Plain(tag) => tags.push(tag.clone()),
+                TagSource::Path(template) => tags.push(self.path_tag(template, parts)?),
+                TagSource::Closure(tags_of) => tags_of(parts, &mut tags),
+            }
+        }
+        Ok(tags)
+    }
+
+    #[cfg(feature = "axum")]
+    fn path_tag(&self, template: &Template, parts: &mut Parts) -> Result<Tag, Bypass> {
+        let parameters = tower_keep_core::extract::path_parameters(&mut parts.extensions);
+        let parameters = parameters.as_ref().ok();
+        let parameter = |name: &str| {
+            parameters?
+                .iter()
+                .find(|(known, _)| *known == name)
+                .map(|(_, text)| text)
+        };
+        template
+            .fill(parameter)
+            .map(Tag::from)
+            .map_err(|missing| self.lacks(missing))
+    }
+
+    /// The layer has refused such templates.
+    #[cfg(not(feature = "axum"))]
+    fn path_tag(&self, template: &Template, _: &mut Parts) -> Result<Tag, Bypass> {
+        template
+            .fill(|_| None)
+            .map(Tag::from)
+            .map_err(|missing| self.lacks(missing))
+    }
+
+    /// Without its tag an entry could never be invalidated, so there is none.
+    fn lacks(&self, parameter: &str) -> Bypass {
+        if !self.warned.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                target: TARGET,
+                parameter,
+                route = &*self.name,
+                "the path has no such parameter, which a tag of this route names: nothing is cached here"
+            );
+        }
+        Bypass::Tag
+    }
+}
+
+/// As the client sent it: a nested axum router cuts its prefix off, and two shops would share their pages.
+#[cfg(feature = "axum")]
+fn sent_uri(parts: &Parts) -> &Uri {
+    parts
+        .extensions
+        .get::<axum::extract::OriginalUri>()
+        .map_or(&parts.uri, |original| &original.0)
+}
+
+#[cfg(not(feature = "axum"))]
+fn sent_uri(parts: &Parts) -> &Uri {
+    &parts.uri
+}
+
+impl fmt::Debug for IdentityOf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Extension => "Extension",
+            Self::Closure(_) => "Closure(..)",
+        })
+    }
+}
+
+impl fmt::Debug for TagSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Plain(tag) => tag.fmt(f),
+            Self::Path(template) => template.fmt(f),
+            Self::Closure(_) => f.write_str("Closure(..)"),
+        }
+    }
+}

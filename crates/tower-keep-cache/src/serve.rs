@@ -1,0 +1,138 @@
+use std::{panic::resume_unwind, sync::Arc};
+
+use bytes::Bytes;
+use http::{
+    Method, Request, Response, StatusCode,
+    header::{IF_MODIFIED_SINCE, IF_NONE_MATCH},
+};
+use http_body::Body as HttpBody;
+use tokio::sync::oneshot;
+use tower_keep_core::{Body, RedisBudget, SessionTouched};
+use tower_service::Service;
+use tracing::Instrument;
+
+use crate::{
+    answer::without_body,
+    engine::{Admission, AloneReason, Engine, Outcome, Scope},
+    fill::Leader,
+    policy::{Detail, Handling},
+    route::{Question, Route},
+    tag::Tag,
+};
+
+/// Answers a request with which the cache has to do.
+pub(crate) async fn serve<S, ReqB, ResB>(
+    engine: Arc<Engine>,
+    route: Arc<Route>,
+    mut inner: S,
+    request: Request<ReqB>,
+    question: Question,
+) -> Result<Response<Body<ResB>>, S::Error>
+where
+    S: Service<Request<ReqB>, Response = Response<ResB>> + Send + 'static,
+    S::Error: Send + 'static,
+    S::Future: Send + 'static,
+    ReqB: Send + 'static,
+    ResB: HttpBody<Data = Bytes> + Send + 'static,
+    ResB::Error: Send + 'static,
+{
+    let head = *request.method() == Method::HEAD;
+    let Question {
+        key,
+        only_if_cached,
+        tags,
+    } = question;
+    if only_if_cached {
+        return Ok(match engine.look(&key, &tags).await {
+            Ok(Some(hit)) => route.hit(&hit.entry, head),
+            Ok(None) | Err(_) => route.bare(StatusCode::GATEWAY_TIMEOUT, Handling::Unsatisfied),
+        });
+    }
+    let budget = request.extensions().get::<RedisBudget>().cloned();
+    match engine.admit(&key, &tags, budget.as_ref()).await {
+        Admission::Hit(hit) => {
+            Scope::report(&hit.tags);
+            Ok(route.hit(&hit.entry, head))
+        }
+        Admission::Copy(Outcome::Entry(hit)) => {
+            Scope::report(&hit.tags);
+            Ok(route.copy(&hit.entry, Handling::Collapsed, head))
+        }
+        Admission::Copy(Outcome::Failed(failure)) => Ok(route.failed(&*failure, head)),
+        Admission::Alone(AloneReason::Nested) => {
+            // The layer around this one makes the entry, which needs the tags of this route, too.
+            Scope::report(&tags.iter().map(Tag::id).collect::<Vec<_>>());
+            Ok(inner.call(request).await?.map(Body::inner))
+        }
+        Admission::Alone(reason) => {
+            let mut response = inner.call(request).await?;
+            route
+                .cache_status
+                .append(response.headers_mut(), alone(reason));
+            Ok(response.map(Body::inner))
+        }
+        Admission::Lead(fill) => {
+            let leader = Leader {
+                fill,
+                route: Arc::clone(&route),
+                expected: tags,
+                scope: Scope::new(key),
+                session: request.extensions().get::<SessionTouched>().cloned(),
+            };
+            let response = lead(&route, leader, inner, request).await?;
+            Ok(if head {
+                without_body(response)
+            } else {
+                response
+            })
+        }
+    }
+}
+
+/// Runs the handler in a task of its own and waits for the head of its answer.
+async fn lead<S, ReqB, ResB>(
+    route: &Route,
+    leader: Leader,
+    inner: S,
+    mut request: Request<ReqB>,
+) -> Result<Response<Body<ResB>>, S::Error>
+where
+    S: Service<Request<ReqB>, Response = Response<ResB>> + Send + 'static,
+    S::Error: Send + 'static,
+    S::Future: Send + 'static,
+    ReqB: Send + 'static,
+    ResB: HttpBody<Data = Bytes> + Send + 'static,
+    ResB::Error: Send + 'static,
+{
+    // The answer is for everybody: routers empty the body of HEAD, and "not modified" is true of one client's copy.
+    *request.method_mut() = Method::GET;
+    request.headers_mut().remove(IF_NONE_MATCH);
+    request.headers_mut().remove(IF_MODIFIED_SINCE);
+    let (head, answered) = oneshot::channel();
+    let task = tokio::spawn(leader.run(inner, request, head).in_current_span());
+    match answered.await {
+        Ok(answer) => answer,
+        Err(_) => match task.await {
+            // As if the handler had panicked here: it is for the layers outside to make an answer of it.
+            Err(error) if error.is_panic() => resume_unwind(error.into_panic()),
+            Ok(()) | Err(_) => Ok(route.bare(
+                StatusCode::SERVICE_UNAVAILABLE,
+                alone(AloneReason::Abandoned),
+            )),
+        },
+    }
+}
+
+fn alone(reason: AloneReason) -> Handling {
+    let detail = match reason {
+        AloneReason::WaitTimeout | AloneReason::Full | AloneReason::Abandoned => Some(Detail::Busy),
+        AloneReason::NotStorable
+        | AloneReason::HitForMiss
+        | AloneReason::Foreign
+        | AloneReason::Nested => None,
+    };
+    Handling::Forwarded {
+        stored: false,
+        detail,
+    }
+}

@@ -1,0 +1,85 @@
+use std::{
+    mem,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body as HttpBody;
+use tower_keep_core::Body;
+use tower_service::Service;
+
+use crate::{engine::Engine, future::ResponseFuture, policy::Handling, route::Route, serve::serve};
+
+/// The service that [`ResponseCacheLayer`](crate::ResponseCacheLayer) makes.
+#[derive(Clone, Debug)]
+pub struct ResponseCache<S> {
+    inner: S,
+    engine: Arc<Engine>,
+    route: Arc<Route>,
+}
+
+impl<S> ResponseCache<S> {
+    pub(crate) fn new(inner: S, engine: Arc<Engine>, route: Arc<Route>) -> Self {
+        Self {
+            inner,
+            engine,
+            route,
+        }
+    }
+
+    /// The service that is asked when the cache has no answer.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The service that is asked when the cache has no answer.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The service without the cache.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S, ReqB, ResB> Service<Request<ReqB>> for ResponseCache<S>
+where
+    S: Service<Request<ReqB>, Response = Response<ResB>> + Clone + Send + 'static,
+    S::Error: Send + 'static,
+    S::Future: Send + 'static,
+    ReqB: HttpBody + Send + 'static,
+    ResB: HttpBody<Data = Bytes> + Send + 'static,
+    ResB::Error: Send + 'static,
+{
+    type Response = Response<Body<ResB>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future, ResB, S::Error>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<ReqB>) -> Self::Future {
+        let (mut parts, body) = request.into_parts();
+        let body_is_empty = body.is_end_stream() || body.size_hint().exact() == Some(0);
+        let question = self.route.question(&mut parts, body_is_empty);
+        let request = Request::from_parts(parts, body);
+        match question {
+            Err(bypass) => {
+                let status = self.route.cache_status.value(Handling::Bypassed(bypass));
+                ResponseFuture::bypassed(self.inner.call(request), status)
+            }
+            Ok(question) => {
+                // The service that is ready is this one, a clone need not be:
+                // https://docs.rs/tower/latest/tower/trait.Service.html#be-careful-when-cloning-inner-services
+                let clone = self.inner.clone();
+                let inner = mem::replace(&mut self.inner, clone);
+                let (engine, route) = (Arc::clone(&self.engine), Arc::clone(&self.route));
+                ResponseFuture::cached(Box::pin(serve(engine, route, inner, request, question)))
+            }
+        }
+    }
+}
