@@ -2,6 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
+
 use super::record::{Incarnation, Nonce};
 use crate::{
     entry::{Entry, Undecodable},
@@ -26,6 +28,15 @@ impl Lease {
 
     /// How often the holder renews it: three renewals may be lost before it is.
     pub(crate) const RENEWAL: Duration = Duration::from_millis(500);
+
+    /// As `begin_fill.lua` writes it.
+    pub(super) fn to_bytes(&self) -> Bytes {
+        let mut text = Vec::with_capacity(56);
+        text.extend_from_slice(self.incarnation.as_bytes());
+        text.extend_from_slice(format!(" {} ", self.token).as_bytes());
+        text.extend_from_slice(self.nonce.as_bytes());
+        text.into()
+    }
 }
 
 /// What a lookup found.

@@ -1,9 +1,14 @@
 use std::{sync::Arc, time::Duration};
 
+use tower_keep_core::{
+    Namespace,
+    connection::{Backend, CommandError},
+};
+
 use super::{
-    CommandError,
     answer::{Begin, Lease, Lookup, Poll, Stored},
-    memory::MemoryStore,
+    memory::{MemoryStore, MemoryStores},
+    redis::RedisStore,
 };
 use crate::{
     entry::Entry,
@@ -19,9 +24,20 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(crate) enum Store {
     Memory(Arc<MemoryStore>),
+    Redis(RedisStore),
 }
 
 impl Store {
+    /// The store of this namespace behind a connection manager.
+    pub(crate) fn new(backend: Backend, namespace: &Namespace) -> Self {
+        match backend {
+            Backend::Memory(memory) => {
+                Self::Memory(memory.store::<MemoryStores>().namespace(namespace.as_str()))
+            }
+            Backend::Redis(redis) => Self::Redis(RedisStore::new(redis, namespace)),
+        }
+    }
+
     /// The entry under `key`, if it may be served. `expected` are the tags that it is likely to have: a
     /// good guess saves a second round trip, a bad one costs nothing else.
     pub(crate) async fn lookup(
@@ -30,10 +46,8 @@ impl Store {
         expected: &[Tag],
     ) -> Result<Lookup, CommandError> {
         match self {
-            Self::Memory(store) => {
-                let _ = expected;
-                Ok(store.lookup(key))
-            }
+            Self::Memory(store) => Ok(store.lookup(key)),
+            Self::Redis(store) => store.lookup(key, expected).await,
         }
     }
 
@@ -46,6 +60,7 @@ impl Store {
     ) -> Result<Begin, CommandError> {
         match self {
             Self::Memory(store) => Ok(store.begin_fill(key, expected)),
+            Self::Redis(store) => store.begin_fill(key, expected).await,
         }
     }
 
@@ -57,6 +72,7 @@ impl Store {
     ) -> Result<Poll, CommandError> {
         match self {
             Self::Memory(store) => Ok(store.poll(key, expected)),
+            Self::Redis(store) => store.poll(key, expected).await,
         }
     }
 
@@ -65,6 +81,7 @@ impl Store {
     pub(crate) async fn renew(&self, key: &EntryKey, lease: &Lease) -> Result<bool, CommandError> {
         match self {
             Self::Memory(store) => Ok(store.renew(key, lease)),
+            Self::Redis(store) => store.renew(key, lease).await,
         }
     }
 
@@ -80,6 +97,7 @@ impl Store {
     ) -> Result<Stored, CommandError> {
         match self {
             Self::Memory(store) => Ok(store.store(key, &lease, tags, entry, ttl)),
+            Self::Redis(store) => store.store(key, &lease, tags, entry, ttl).await,
         }
     }
 
@@ -90,6 +108,7 @@ impl Store {
                 store.release(key, &lease);
                 Ok(())
             }
+            Self::Redis(store) => store.release(key, &lease).await,
         }
     }
 
@@ -105,6 +124,7 @@ impl Store {
                 store.invalidate(tags, hold);
                 Ok(())
             }
+            Self::Redis(store) => store.invalidate(tags, hold).await,
         }
     }
 
@@ -115,6 +135,7 @@ impl Store {
                 store.flush();
                 Ok(())
             }
+            Self::Redis(store) => store.flush().await,
         }
     }
 }

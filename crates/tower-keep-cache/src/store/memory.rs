@@ -89,6 +89,9 @@ impl MemoryStore {
     }
 
     pub(crate) fn invalidate(&self, tags: &[TagId], hold: Duration) {
+        if tags.is_empty() {
+            return;
+        }
         for partition in &self.partitions {
             let now = self.clock.now();
             lock(partition).invalidate(now, tags, hold, self.nonce());
@@ -108,8 +111,16 @@ impl MemoryStore {
         lock(&self.partitions[index])
     }
 
+    /// For who looks inside, where there is only one.
+    #[cfg(test)]
+    pub(super) fn only_partition(&self) -> MutexGuard<'_, Partition> {
+        assert_eq!(self.partitions.len(), 1);
+        lock(&self.partitions[0])
+    }
+
     fn nonce(&self) -> Nonce {
-        Nonce::new(self.nonces.fetch_add(1, Ordering::Relaxed).into())
+        // In the upper half, of which an incarnation is made.
+        Nonce::new(u128::from(self.nonces.fetch_add(1, Ordering::Relaxed)) << 64)
     }
 }
 

@@ -5,22 +5,26 @@
 
 mod answer;
 mod backend;
+mod judge;
 mod memory;
+mod names;
 mod partition;
 mod record;
+mod redis;
+mod remembered;
+mod scripts;
 mod shelf;
 mod tags;
 
 #[cfg(test)]
 mod tests;
 
-/// Stands in until the connection is there.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum CommandError {}
+pub(crate) use tower_keep_core::connection::CommandError;
 
 pub(crate) use self::{
     answer::{Begin, Lease, Lookup, MissCause, Poll, RefusedCause, Stored},
     backend::Store,
     memory::{MemoryStore, MemoryStores},
     record::Incarnation,
+    redis::RedisStore,
 };

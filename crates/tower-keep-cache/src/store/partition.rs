@@ -100,8 +100,9 @@ impl Partition {
         }
         if let Some(held) = self.leases.get(key) {
             let remaining = held.expires_at.saturating_sub(now);
-            // Longer than a lease can be: the clock was stepped back, and nobody should wait for that.
-            let possible = (1..=LEASE_MICROS).contains(&remaining);
+            // More than a lease can have: the clock was stepped back, and nobody should wait for that.
+            // In whole ms, as Redis counts.
+            let possible = remaining > 0 && remaining / 1000 <= LEASE_MICROS / 1000;
             if possible && held.lease.is_good(record, newest) {
                 return Begin::Held {
                     remaining: Duration::from_micros(remaining),
@@ -251,3 +252,9 @@ fn judge(record: Option<&Record>, kept: &Kept) -> Option<MissCause> {
         Some(_) => MissCause::Invalidated,
     })
 }
+
+#[cfg(test)]
+#[path = "partition_tests.rs"]
+mod tests;
+#[cfg(test)]
+pub(super) use self::tests::Image;

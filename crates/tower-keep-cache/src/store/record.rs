@@ -88,6 +88,10 @@ impl Nonce {
         Self(text)
     }
 
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        text.as_bytes().try_into().ok().map(Self)
+    }
+
     pub(super) const fn as_bytes(&self) -> &[u8] {
         &self.0
     }

@@ -86,6 +86,11 @@ impl Shelf {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&EntryKey, &Kept)> {
+        self.slots.iter().map(|(key, slot)| (key, &slot.kept))
+    }
+
     fn make_room(&mut self) {
         while self.bytes > self.max_bytes {
             let Some((key, number)) = self.order.pop_front() else {

@@ -96,6 +96,12 @@ impl Tags {
         self.sweep_at = 2 * self.cells.len() + SPARE;
     }
 
+    #[cfg(test)]
+    pub(super) fn values(&self) -> impl Iterator<Item = (TagId, u64)> {
+        let value = |(&tag, cell): (&TagId, &Cell)| Some((tag, cell.value()?));
+        self.cells.iter().filter_map(value)
+    }
+
     /// What Redis does to a tag under memory pressure. The cell stays, as entries hold it.
     #[cfg(test)]
     pub(super) fn evict(&self, tag: TagId) {

@@ -1,1 +1,5 @@
+//! What the store promises, shown on both stores.
 
+mod behaviour;
+mod conformance;
+mod keep;

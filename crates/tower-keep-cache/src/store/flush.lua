@@ -1,0 +1,16 @@
+-- Makes every entry and every running fill of a partition unusable.
+--
+-- KEYS  1 record
+-- ARGV  1 nonce, 22 characters; 2 least life of the record, ms
+-- Returns 1
+--
+-- Why a script: as for invalidate.lua; the epoch is the tag that every entry carries.
+-- Late or repeated execution is harmless: it costs misses.
+
+make(ARGV[1], ARGV[2])
+
+clock = math.max(now, clock + 1)
+epoch = clock
+floor = math.max(floor, clock)
+save(ARGV[2])
+return 1

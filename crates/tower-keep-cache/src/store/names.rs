@@ -1,0 +1,139 @@
+//! What the keys in Redis are called.
+//!
+//! | key | holds |
+//! |---|---|
+//! | `{namespace:partition}:m` | the partition's record |
+//! | `{namespace:partition}:e:<43 characters>` | an entry |
+//! | `{namespace:partition}:l:<43 characters>` | the lease of an entry's fill |
+//! | `{namespace:partition}:t:<22 characters>` | a tag: the time of its latest invalidation, µs |
+//!
+//! An entry and its lease are in one partition, by the digest of their key; a tag is in all of them.
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use tower_keep_core::{Namespace, connection::Key};
+
+use crate::{key::EntryKey, tag::TagId};
+
+/// The keys of a namespace.
+#[derive(Debug)]
+pub(super) struct Names(Box<[PartitionNames]>);
+
+/// The keys of one partition.
+#[derive(Debug)]
+pub(super) struct PartitionNames {
+    prefix: String,
+    record: Key,
+}
+
+/// Where an entry is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place<'a> {
+    pub(super) partition: &'a PartitionNames,
+    digest: [u8; 32],
+}
+
+impl Names {
+    /// # Panics
+    ///
+    /// Without a partition.
+    pub(super) fn new(namespace: &Namespace, partitions: u16) -> Self {
+        assert!(partitions > 0, "an entry must be somewhere");
+        Self(
+            (0..partitions)
+                .map(|number| PartitionNames::new(namespace, number))
+                .collect(),
+        )
+    }
+
+    pub(super) fn place(&self, key: &EntryKey) -> Place<'_> {
+        let digest = key.digest();
+        let number = u16::from_be_bytes([digest[0], digest[1]]);
+        Place {
+            partition: &self.0[usize::from(number) % self.0.len()],
+            digest,
+        }
+    }
+
+    pub(super) fn partitions(&self) -> &[PartitionNames] {
+        &self.0
+    }
+}
+
+impl PartitionNames {
+    fn new(namespace: &Namespace, number: u16) -> Self {
+        Self {
+            prefix: namespace.key(number, ""),
+            record: namespace.key(number, "m").into(),
+        }
+    }
+
+    pub(super) fn record(&self) -> Key {
+        self.record.clone()
+    }
+
+    pub(super) fn tag(&self, tag: TagId) -> Key {
+        self.name::<22>(b"t:", &tag.0)
+    }
+
+    /// `LENGTH` is that of the digest in print, so that the name is made in one allocation.
+    fn name<const LENGTH: usize>(&self, kind: &[u8; 2], digest: &[u8]) -> Key {
+        let start = self.prefix.len() + kind.len();
+        let mut name = Vec::with_capacity(start + LENGTH);
+        name.extend_from_slice(self.prefix.as_bytes());
+        name.extend_from_slice(kind);
+        name.resize(start + LENGTH, 0);
+        let length = URL_SAFE_NO_PAD.encode_slice(digest, &mut name[start..]);
+        debug_assert_eq!(length, Ok(LENGTH));
+        name.into()
+    }
+}
+
+impl Place<'_> {
+    pub(super) fn entry(&self) -> Key {
+        self.partition.name::<43>(b"e:", &self.digest)
+    }
+
+    pub(super) fn lease(&self) -> Key {
+        self.partition.name::<43>(b"l:", &self.digest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tag::Tag;
+
+    #[test]
+    fn keys_are_a_hash_tag_and_a_digest() {
+        let names = Names::new(&Namespace::new("shop").unwrap(), 1);
+        let place = names.place(&EntryKey::from_parts(&[b"a"]));
+        let text = |key: Key| String::from_utf8(key.as_bytes().to_vec()).unwrap();
+        assert_eq!(text(place.partition.record()), "{shop:0}:m");
+        assert_eq!(
+            text(place.partition.tag(Tag::from("abc").id())),
+            "{shop:0}:t:ungWv48Bz-pBQUDeXa4iIw"
+        );
+        let entry = text(place.entry());
+        assert!(
+            entry.starts_with("{shop:0}:e:") && entry.len() == 11 + 43,
+            "{entry}"
+        );
+        assert_eq!(entry.replace(":e:", ":l:"), text(place.lease()));
+    }
+
+    #[test]
+    fn entries_spread_over_all_partitions() {
+        let names = Names::new(&Namespace::default(), 16);
+        let mut counts = [0; 16];
+        for number in 0..1600_u32 {
+            let place = names.place(&EntryKey::from_parts(&[&number.to_le_bytes()]));
+            let record = place.partition.record();
+            let index = names
+                .partitions()
+                .iter()
+                .position(|names| names.record() == record);
+            counts[index.unwrap()] += 1;
+        }
+        assert!(counts.iter().all(|&count| count > 50), "{counts:?}");
+    }
+}

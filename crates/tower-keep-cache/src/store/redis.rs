@@ -1,0 +1,357 @@
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use tower_keep_core::{
+    Namespace,
+    connection::{CommandError, Key, Redis, Script, Value},
+};
+
+use super::{
+    answer::{Begin, Lease, Lookup, MissCause, Poll, RefusedCause, Stored},
+    judge::{Reading, Verdict},
+    names::{Names, Place},
+    record::{Incarnation, Nonce},
+    remembered::Remembered,
+    scripts::Scripts,
+};
+use crate::{
+    entry::{Entry, Envelope},
+    key::EntryKey,
+    tag::{Tag, TagId},
+};
+
+/// The store of one namespace in Redis.
+#[derive(Clone, Debug)]
+pub(crate) struct RedisStore {
+    redis: Redis,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    names: Names,
+    scripts: Scripts,
+    remembered: Remembered,
+}
+
+/// How long a new tag lasts if nothing is stored with it: longer than a fill takes.
+const TAG: Duration = Duration::from_secs(600);
+
+/// How long the record lasts at least when nothing happens in its partition. Losing it costs every entry,
+/// so longer than a quiet weekend.
+const RECORD: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// By how much a tag outlives its entries, and the record its tags.
+const MARGIN: Duration = Duration::from_secs(60);
+
+/// The most tags in one call of `invalidate.lua`: it keeps the server busy for less than a millisecond.
+const TAGS_PER_CALL: usize = 256;
+
+impl RedisStore {
+    /// In a cluster a namespace is spread over so many hash slots, and with them over the nodes. More of
+    /// them make `invalidate`, which goes to all, dearer.
+    const PARTITIONS_IN_A_CLUSTER: u16 = 16;
+
+    pub(crate) fn new(redis: Redis, namespace: &Namespace) -> Self {
+        let partitions = match redis.is_cluster() {
+            true => Self::PARTITIONS_IN_A_CLUSTER,
+            false => 1,
+        };
+        Self::with_scripts(redis, namespace, partitions, Scripts::new())
+    }
+
+    pub(super) fn with_scripts(
+        redis: Redis,
+        namespace: &Namespace,
+        partitions: u16,
+        scripts: Scripts,
+    ) -> Self {
+        let names = Names::new(namespace, partitions);
+        let remembered = Remembered::default();
+        Self {
+            redis,
+            shared: Arc::new(Shared {
+                names,
+                scripts,
+                remembered,
+            }),
+        }
+    }
+
+    /// One `MGET`. A second one, of everything again, only where the entry has tags that nobody expected
+    /// and nobody remembered.
+    pub(crate) async fn lookup(
+        &self,
+        key: &EntryKey,
+        expected: &[Tag],
+    ) -> Result<Lookup, CommandError> {
+        let tags = self.shared.remembered.tags(key);
+        let tags = tags.unwrap_or_else(|| expected.iter().map(Tag::id).collect());
+        let place = self.place(key);
+        let reading = self.read(&place, tags).await?;
+        self.settle(key, &place, reading).await
+    }
+
+    pub(crate) async fn poll(
+        &self,
+        key: &EntryKey,
+        expected: &[TagId],
+    ) -> Result<Poll, CommandError> {
+        let place = self.place(key);
+        let (reading, lease) = self.read_with_lease(&place, expected.into()).await?;
+        let held = lease.is_some_and(|lease| reading.is_good(&lease));
+        Ok(match self.settle(key, &place, reading).await? {
+            Lookup::Hit { entry, tags } => Poll::Hit { entry, tags },
+            Lookup::Miss(_) if held => Poll::LeaseHeld,
+            Lookup::Miss(_) => Poll::LeaseGone,
+        })
+    }
+
+    pub(crate) async fn begin_fill(
+        &self,
+        key: &EntryKey,
+        expected: &[TagId],
+    ) -> Result<Begin, CommandError> {
+        let place = self.place(key);
+        let nonce = nonce()?;
+        let mut keys = vec![place.partition.record(), place.lease()];
+        keys.extend(expected.iter().map(|&tag| place.partition.tag(tag)));
+        let args = vec![
+            Bytes::copy_from_slice(nonce.as_bytes()),
+            millis(Lease::TTL),
+            millis(TAG),
+            millis(RECORD),
+        ];
+        let answer = self
+            .redis
+            .script(&self.shared.scripts.begin_fill, keys, args)
+            .await?;
+        let mut answer = answer.into_array()?.into_iter();
+        let mut next = || answer.next().unwrap_or(Value::Nil);
+        Ok(match next().into_integer()? {
+            1 => Begin::Lease(Lease {
+                incarnation: incarnation(next())?,
+                token: number(next())?,
+                nonce,
+            }),
+            2 => Begin::Held {
+                remaining: Duration::from_millis(number(next())?),
+            },
+            3 => Begin::NoStoreUntil(Duration::from_micros(number(next())?)),
+            other => return Err(unexpected(other)),
+        })
+    }
+
+    pub(crate) async fn renew(&self, key: &EntryKey, lease: &Lease) -> Result<bool, CommandError> {
+        let args = vec![lease.to_bytes(), millis(Lease::TTL)];
+        let renewed = self
+            .with_lease(&self.shared.scripts.renew, key, args)
+            .await?;
+        Ok(renewed == 1)
+    }
+
+    pub(crate) async fn store(
+        &self,
+        key: &EntryKey,
+        lease: &Lease,
+        tags: &[TagId],
+        entry: &Entry,
+        ttl: Duration,
+    ) -> Result<Stored, CommandError> {
+        if tags.len() > Envelope::MAX_TAGS {
+            self.release(key, lease).await?;
+            return Ok(Stored::Refused(RefusedCause::TooManyTags));
+        }
+        let place = self.place(key);
+        let mut keys = vec![place.partition.record(), place.lease(), place.entry()];
+        keys.extend(tags.iter().map(|&tag| place.partition.tag(tag)));
+        let args = vec![
+            Bytes::copy_from_slice(lease.incarnation.as_bytes()),
+            lease.token.to_string().into(),
+            Bytes::copy_from_slice(lease.nonce.as_bytes()),
+            Envelope::encode(entry, tags, &lease.incarnation, lease.token),
+            millis(ttl.max(Duration::from_millis(1))),
+            millis(ttl + MARGIN),
+            millis(RECORD.max(ttl + 2 * MARGIN)),
+        ];
+        let answer = self
+            .redis
+            .script(&self.shared.scripts.store, keys, args)
+            .await?;
+        Ok(match answer.into_integer()? {
+            1 => Stored::Stored,
+            2 => Stored::Refused(RefusedCause::LeaseLost),
+            3 => Stored::Refused(RefusedCause::OtherIncarnation),
+            4 => Stored::Refused(RefusedCause::FutureToken),
+            5 => Stored::Refused(RefusedCause::Invalidated),
+            other => return Err(unexpected(other)),
+        })
+    }
+
+    pub(crate) async fn release(&self, key: &EntryKey, lease: &Lease) -> Result<(), CommandError> {
+        let args = vec![lease.to_bytes()];
+        self.with_lease(&self.shared.scripts.release, key, args)
+            .await
+            .map(drop)
+    }
+
+    /// In all partitions at once; done only when all of them have answered.
+    pub(crate) async fn invalidate(
+        &self,
+        tags: &[TagId],
+        hold: Duration,
+    ) -> Result<(), CommandError> {
+        let record = millis(RECORD.max(hold + MARGIN));
+        let hold = Bytes::from(hold.as_micros().to_string());
+        let mut calls = Vec::new();
+        for partition in self.shared.names.partitions() {
+            for tags in tags.chunks(TAGS_PER_CALL) {
+                let mut keys = vec![partition.record()];
+                keys.extend(tags.iter().map(|&tag| partition.tag(tag)));
+                calls.push((keys, vec![hold.clone(), record.clone()]));
+            }
+        }
+        self.everywhere(&self.shared.scripts.invalidate, calls)
+            .await
+    }
+
+    pub(crate) async fn flush(&self) -> Result<(), CommandError> {
+        let partitions = self.shared.names.partitions().iter();
+        let calls = partitions.map(|names| (vec![names.record()], vec![millis(RECORD)]));
+        self.everywhere(&self.shared.scripts.flush, calls.collect())
+            .await
+    }
+
+    /// Sends all calls before it waits for the first, each with a nonce of its own in front.
+    async fn everywhere(
+        &self,
+        script: &Script,
+        calls: Vec<(Vec<Key>, Vec<Bytes>)>,
+    ) -> Result<(), CommandError> {
+        let nonce = nonce()?;
+        let calls = calls.into_iter().map(|(keys, mut args)| {
+            args.insert(0, Bytes::copy_from_slice(nonce.as_bytes()));
+            self.redis.script(script, keys, args)
+        });
+        // Not `try_join_all`: the others go on when one fails, as they would anyway on the server.
+        join_all(calls)
+            .await
+            .into_iter()
+            .try_for_each(|answer| answer.map(drop))
+    }
+
+    /// Judges the first reading, and where that is not enough, a second one.
+    async fn settle(
+        &self,
+        key: &EntryKey,
+        place: &Place<'_>,
+        reading: Reading,
+    ) -> Result<Lookup, CommandError> {
+        let tags = match reading.judge() {
+            Verdict::Servable { entry, tags } => return Ok(hit(entry, tags)),
+            Verdict::Miss(cause) => return Ok(Lookup::Miss(cause)),
+            Verdict::Unexpected { tags } => tags,
+        };
+        self.shared.remembered.remember(key, &tags);
+        let again = self.read(place, tags).await?;
+        Ok(match again.judge() {
+            Verdict::Servable { entry, tags } => hit(entry, tags),
+            Verdict::Miss(cause) => Lookup::Miss(cause),
+            Verdict::Unexpected { tags } => {
+                self.shared.remembered.remember(key, &tags);
+                Lookup::Miss(MissCause::TagsMoved)
+            }
+        })
+    }
+
+    pub(super) fn place(&self, key: &EntryKey) -> Place<'_> {
+        self.shared.names.place(key)
+    }
+
+    pub(super) async fn read(
+        &self,
+        place: &Place<'_>,
+        asked: Arc<[TagId]>,
+    ) -> Result<Reading, CommandError> {
+        let mut keys = Vec::with_capacity(2 + asked.len());
+        keys.extend([place.partition.record(), place.entry()]);
+        keys.extend(asked.iter().map(|&tag| place.partition.tag(tag)));
+        let mut values = self.redis.mget(keys).await?.into_iter();
+        Ok(Reading {
+            record: values.next().flatten(),
+            entry: values.next().flatten(),
+            asked,
+            values: values.collect(),
+        })
+    }
+
+    async fn read_with_lease(
+        &self,
+        place: &Place<'_>,
+        asked: Arc<[TagId]>,
+    ) -> Result<(Reading, Option<Bytes>), CommandError> {
+        let mut keys = vec![place.lease(), place.partition.record(), place.entry()];
+        keys.extend(asked.iter().map(|&tag| place.partition.tag(tag)));
+        let mut values = self.redis.mget(keys).await?.into_iter();
+        let lease = values.next().flatten();
+        let reading = Reading {
+            record: values.next().flatten(),
+            entry: values.next().flatten(),
+            asked,
+            values: values.collect(),
+        };
+        Ok((reading, lease))
+    }
+
+    async fn with_lease(
+        &self,
+        script: &Script,
+        key: &EntryKey,
+        args: Vec<Bytes>,
+    ) -> Result<i64, CommandError> {
+        let lease = self.place(key).lease();
+        self.redis
+            .script(script, vec![lease], args)
+            .await?
+            .into_integer()
+    }
+}
+
+fn hit(entry: Entry, tags: Arc<[TagId]>) -> Lookup {
+    Lookup::Hit {
+        entry: Arc::new(entry),
+        tags,
+    }
+}
+
+fn nonce() -> Result<Nonce, CommandError> {
+    let mut bits = [0; 16];
+    match getrandom::fill(&mut bits) {
+        Ok(()) => Ok(Nonce::new(u128::from_ne_bytes(bits))),
+        Err(why) => Err(CommandError::Other(
+            format!("no random numbers: {why}").into(),
+        )),
+    }
+}
+
+/// Rounded up, as zero is no lifetime.
+fn millis(duration: Duration) -> Bytes {
+    duration.as_micros().div_ceil(1000).to_string().into()
+}
+
+fn number(value: Value) -> Result<u64, CommandError> {
+    let number = value.into_integer()?;
+    u64::try_from(number).map_err(|_| unexpected(number))
+}
+
+fn incarnation(value: Value) -> Result<Incarnation, CommandError> {
+    let bytes = value.into_bytes()?.unwrap_or_default();
+    let bytes: Result<[u8; 16], _> = bytes.as_ref().try_into();
+    let incarnation = bytes.map_err(|_| CommandError::Other("no incarnation".into()))?;
+    Ok(incarnation.into())
+}
+
+fn unexpected(answer: i64) -> CommandError {
+    CommandError::Other(format!("a script answered {answer}").into())
+}

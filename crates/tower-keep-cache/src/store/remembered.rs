@@ -1,0 +1,70 @@
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::{
+    key::{EntryKey, KeyMap},
+    tag::TagId,
+};
+
+/// The tags that entries had when they were last read, where those were not the expected ones: so that
+/// the next read asks for the right ones at once.
+///
+/// A wrong memory costs a round trip, a lost one too. Bounded: two generations of keys, of which the older
+/// one is dropped when the younger one is full.
+#[derive(Debug, Default)]
+pub(super) struct Remembered(Mutex<Generations>);
+
+#[derive(Debug, Default)]
+struct Generations {
+    young: KeyMap<Arc<[TagId]>>,
+    old: KeyMap<Arc<[TagId]>>,
+}
+
+/// Keys in one generation: about as many as are hot at a time; with long keys and a few tags each, some
+/// hundred kilobytes.
+const GENERATION: usize = 2048;
+
+impl Remembered {
+    pub(super) fn tags(&self, key: &EntryKey) -> Option<Arc<[TagId]>> {
+        let mut generations = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(tags) = generations.young.get(key) {
+            return Some(Arc::clone(tags));
+        }
+        let tags = generations.old.remove(key)?;
+        generations.insert(key, &tags);
+        Some(tags)
+    }
+
+    pub(super) fn remember(&self, key: &EntryKey, tags: &Arc<[TagId]>) {
+        let mut generations = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        generations.insert(key, tags);
+    }
+}
+
+impl Generations {
+    fn insert(&mut self, key: &EntryKey, tags: &Arc<[TagId]>) {
+        if self.young.len() >= GENERATION {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.insert(key.clone(), Arc::clone(tags));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tag::Tag;
+
+    #[test]
+    fn what_is_used_is_remembered_and_the_rest_is_bounded() {
+        let remembered = Remembered::default();
+        let tags: Arc<[TagId]> = [Tag::from("a").id()].into();
+        let key = |number: usize| EntryKey::from_parts(&[&number.to_le_bytes()]);
+        for number in 0..10 * GENERATION {
+            remembered.remember(&key(number), &tags);
+            assert_eq!(remembered.tags(&key(0)).as_ref(), Some(&tags));
+        }
+        assert_eq!(remembered.tags(&key(1)), None);
+        let generations = remembered.0.lock().unwrap();
+        assert!(generations.young.len() + generations.old.len() <= 2 * GENERATION);
+    }
+}

@@ -1,0 +1,35 @@
+-- Stores what a fill has loaded, if nothing has overtaken it (R3, R4).
+--
+-- KEYS  1 record; 2 the entry's lease; 3 the entry; 4.. all its tags
+-- ARGV  1 incarnation, 2 token and 3 nonce of the lease; 4 the entry; 5 its life, ms;
+--       6 least life of its tags, ms, longer than 5; 7 least life of the record, ms, longer than 6
+-- Returns 1 stored, or why not: 2 the lease is gone or another's, 3 the record was lost,
+--         4 the token is later than every clock, 5 a tag or everything was invalidated
+--
+-- Why a script: lease, tags and record are compared and the entry is written in one step; an invalidation
+-- between the two would be lost on this entry.
+-- Late execution is harmless: by then the lease is another's or gone, or still says that the value is good.
+-- It is never sent twice: the first one spends the lease, so the second one's answer would say nothing.
+
+local mine = redis.call('GET', KEYS[2]) == ARGV[1] .. ' ' .. ARGV[2] .. ' ' .. ARGV[3] -- R3
+if mine then
+  redis.call('DEL', KEYS[2])
+end
+
+if not incarnation then return 3 end
+
+-- Also when refused: the next fill then finds its tags, and is not refused for one that is new.
+local newest = epoch
+for i = 4, #KEYS do
+  newest = math.max(newest, tag(KEYS[i], ARGV[6]))
+end
+
+local token = tonumber(ARGV[2])
+if not mine then return 2 end
+if incarnation ~= ARGV[1] then return 3 end
+if token > math.max(now, clock) then return 4 end
+if newest >= token then return 5 end
+
+redis.call('SET', KEYS[3], ARGV[4], 'PX', ARGV[5])
+extend(KEYS[1], ARGV[7])
+return 1
