@@ -8,6 +8,7 @@
 
 pub mod locate;
 pub mod port;
+pub mod probe;
 pub mod process;
 pub mod proxy;
 pub mod resp;
