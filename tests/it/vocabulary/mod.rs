@@ -2,6 +2,7 @@
 
 mod body;
 mod extract;
+mod rejection;
 
 use std::net::SocketAddr;
 
