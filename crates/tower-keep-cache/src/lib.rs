@@ -8,6 +8,7 @@
 )]
 
 mod answer;
+mod cache;
 mod engine;
 mod entry;
 mod fill;
@@ -24,5 +25,10 @@ mod tags;
 mod telemetry;
 
 pub use self::{
-    future::ResponseFuture, layer::ResponseCacheLayer, service::ResponseCache, tag::Tag, tags::Tags,
+    cache::{Cache, Freshness, InvalidateError, LoadError, PutError},
+    future::ResponseFuture,
+    layer::ResponseCacheLayer,
+    service::ResponseCache,
+    tag::Tag,
+    tags::Tags,
 };

@@ -2,6 +2,8 @@
 
 /// Targets of tracing events.
 pub mod target {
+    /// The cache: values that cannot be kept, invalidations that Redis does not acknowledge.
+    pub const CACHE: &str = "tower_keep::cache";
     /// The connection to Redis: one event for each change of its state.
     pub const CONNECTION: &str = "tower_keep::connection";
     /// Requests that a layer has refused.

@@ -6,20 +6,24 @@ use tokio::{
     sync::{Semaphore, oneshot},
     time::{Instant, timeout},
 };
-use tower_keep_core::RedisBudget;
+use tower_keep_core::{
+    RedisBudget,
+    connection::{CommandError, ConnectionManager, Redis},
+};
 
 use super::{
     driver::{Driver, Patience, Place, Start},
     fill::{Fill, Unstored},
     flights::{Flights, Joined},
-    pending::{self, Invalidation, Pending},
+    lives::{Connection, Lives},
+    pending::{self, Invalidation, Pending, Retry, Snapshot},
     scope::Scope,
     settings::Settings,
 };
 use crate::{
     entry::Entry,
     key::EntryKey,
-    store::{CommandError, Lookup, Store},
+    store::{Lookup, Poll, Store},
     tag::{Tag, TagId},
 };
 
@@ -75,6 +79,24 @@ pub(crate) enum AloneReason {
     Abandoned,
 }
 
+/// What has become of another process's fill.
+#[derive(Debug)]
+pub(super) enum Watched {
+    Found(Hit),
+    /// An entry that this process may not serve: no use in waiting for another one.
+    Blocked,
+    Held,
+    /// There is no lease, and no entry.
+    Free,
+}
+
+/// On which connection, and with which exceptions, an answer of the store counts.
+#[derive(Debug)]
+pub(super) struct Belief {
+    connection: Connection,
+    pub(super) blocked: Snapshot,
+}
+
 /// What all requests of one cache share.
 #[derive(Clone, Debug)]
 pub(crate) struct Engine {
@@ -82,17 +104,22 @@ pub(crate) struct Engine {
     pub(super) flights: Arc<Flights>,
     pub(super) pending: Arc<Pending>,
     pub(crate) settings: Settings,
-    fills: Arc<Semaphore>,
+    pub(super) fills: Arc<Semaphore>,
+    lives: Arc<Lives>,
+    manager: ConnectionManager,
 }
 
 impl Engine {
-    pub(crate) fn new(store: Store, settings: Settings) -> Self {
+    /// `redis`: what the store works on, if it does not work in this process.
+    pub(crate) fn new(store: Store, manager: ConnectionManager, redis: Option<Redis>) -> Self {
         Self {
             store,
             flights: Arc::new(Flights::new()),
             pending: Arc::default(),
-            settings,
+            settings: Settings::default(),
             fills: Arc::new(Semaphore::new(FILLS)),
+            lives: Arc::new(Lives::new(redis, manager.clone())),
+            manager,
         }
     }
 
@@ -171,10 +198,31 @@ impl Engine {
         key: &EntryKey,
         expected: &[Tag],
     ) -> Result<Option<Hit>, CommandError> {
-        let blocked = self.pending.blocked();
-        Ok(match self.store.lookup(key, expected).await? {
-            Lookup::Hit { entry, tags } if !blocked.covers(&tags) => Some(Hit { entry, tags }),
+        let belief = self.believe()?;
+        let found = self.store.lookup(key, expected).await?;
+        self.still(&belief)?;
+        Ok(match found {
+            Lookup::Hit { entry, tags } if !belief.blocked.covers(&tags) => {
+                Some(Hit { entry, tags })
+            }
             _ => None,
+        })
+    }
+
+    /// What has become of another process's fill.
+    pub(super) async fn poll(
+        &self,
+        key: &EntryKey,
+        expected: &[TagId],
+    ) -> Result<Watched, CommandError> {
+        let belief = self.believe()?;
+        let found = self.store.poll(key, expected).await?;
+        self.still(&belief)?;
+        Ok(match found {
+            Poll::Hit { tags, .. } if belief.blocked.covers(&tags) => Watched::Blocked,
+            Poll::Hit { entry, tags } => Watched::Found(Hit { entry, tags }),
+            Poll::LeaseHeld => Watched::Held,
+            Poll::LeaseGone => Watched::Free,
         })
     }
 
@@ -226,7 +274,39 @@ impl Engine {
 
     /// Tells the store; what it does not acknowledge is retried, and blocked here meanwhile.
     pub(crate) async fn invalidate(&self, invalidation: Invalidation) -> Result<(), CommandError> {
-        pending::invalidate(&self.pending, &self.store, self.settings.hold, invalidation).await
+        pending::invalidate(self.retry(), invalidation).await
+    }
+
+    /// What must be known before a command is sent whose answer is served.
+    pub(super) fn believe(&self) -> Result<Belief, CommandError> {
+        let connection = self
+            .lives
+            .connection(|| self.retry().pend(Invalidation::Flush))?;
+        Ok(Belief {
+            connection,
+            blocked: self.pending.blocked(),
+        })
+    }
+
+    /// To be asked when the answer is there.
+    pub(super) fn still(&self, belief: &Belief) -> Result<(), CommandError> {
+        match self.lives.still(belief.connection) {
+            true => Ok(()),
+            false => Err(CommandError::Interrupted),
+        }
+    }
+
+    fn retry(&self) -> Retry {
+        Retry {
+            pending: Arc::clone(&self.pending),
+            store: self.store.clone(),
+            manager: self.manager.clone(),
+            hold: self.settings.hold,
+        }
+    }
+
+    pub(crate) fn max_fills(&mut self, fills: usize) {
+        self.fills = Arc::new(Semaphore::new(fills.min(Semaphore::MAX_PERMITS)));
     }
 
     /// How many invalidations have not been acknowledged.

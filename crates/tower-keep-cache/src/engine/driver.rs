@@ -16,15 +16,15 @@ use tokio::{
 };
 
 use super::{
-    admission::{Admission, AloneReason, Engine, Hit, Outcome},
+    admission::{Admission, AloneReason, Engine, Hit, Outcome, Watched},
     fill::{Fill, FillOutcome, Report, Unstored},
     flight::Flight,
     flights::{Flights, Waiter, live},
 };
 use crate::{
-    entry::{Entry, Envelope},
+    entry::Entry,
     key::EntryKey,
-    store::{Begin, Lease, Lookup, Poll, Stored},
+    store::{Begin, Lease, Stored},
     tag::{Tag, TagId},
 };
 
@@ -163,13 +163,10 @@ impl Driver {
 
     /// Looks into the store for everybody who is here.
     async fn look(&self) -> Option<Acquired> {
-        let blocked = self.engine.pending.blocked();
         self.place.with(&self.key, Flight::begin);
-        match self.engine.store.lookup(&self.key, &self.expected).await {
-            Ok(Lookup::Hit { entry, tags }) if !blocked.covers(&tags) => {
-                Some(Acquired::Found(Hit { entry, tags }))
-            }
-            Ok(_) => None,
+        match self.engine.look(&self.key, &self.expected).await {
+            Ok(Some(hit)) => Some(Acquired::Found(hit)),
+            Ok(None) => None,
             Err(error) => Some(Acquired::Run(Err(Unstored::Redis(error)))),
         }
     }
@@ -187,16 +184,12 @@ impl Driver {
             if self.patience == Patience::ForLease {
                 return None;
             }
-            let blocked = self.engine.pending.blocked();
             self.place.with(&self.key, Flight::begin);
-            match self.engine.store.poll(&self.key, ids).await {
-                // It is there, and this process may not use it: no use in waiting for another one.
-                Ok(Poll::Hit { tags, .. }) if blocked.covers(&tags) => {
-                    return Some(Acquired::Run(Err(Unstored::Pending)));
-                }
-                Ok(Poll::Hit { entry, tags }) => return Some(Acquired::Found(Hit { entry, tags })),
-                Ok(Poll::LeaseHeld) => {}
-                Ok(Poll::LeaseGone) => return None,
+            match self.engine.poll(&self.key, ids).await {
+                Ok(Watched::Found(hit)) => return Some(Acquired::Found(hit)),
+                Ok(Watched::Blocked) => return Some(Acquired::Run(Err(Unstored::Pending))),
+                Ok(Watched::Held) => {}
+                Ok(Watched::Free) => return None,
                 Err(error) => return Some(Acquired::Run(Err(Unstored::Redis(error)))),
             }
         }
@@ -319,31 +312,34 @@ impl Driver {
         // Closed first, then the look at what is pending, then the store: who comes after an invalidation that did
         // not reach Redis either finds the flight closed, or the invalidation is seen here.
         self.place.with(&self.key, Flight::close);
-        let pending = self.engine.pending.blocked().covers(&tags);
+        let belief = self.engine.believe();
         self.share(&Outcome::Entry(hit.clone()), false);
         let lease = match lease {
-            Ok(lease) if !pending && tags.len() <= Envelope::MAX_TAGS => lease,
-            Ok(lease) => {
-                self.release(Ok(lease)).await;
-                return FillOutcome::Unstored(if pending {
-                    Unstored::Pending
-                } else {
-                    Unstored::TooManyTags
-                });
-            }
+            Ok(lease) => lease,
             Err(unstored) => return FillOutcome::Unstored(unstored),
         };
-        match self
+        let belief = match belief {
+            Ok(belief) if !belief.blocked.covers(&tags) => belief,
+            other => {
+                self.release(Ok(lease)).await;
+                let why = other.map_or_else(Unstored::Redis, |_| Unstored::Pending);
+                return FillOutcome::Unstored(why);
+            }
+        };
+        let stored = self
             .engine
             .store
             .store(&self.key, lease, &tags, &entry, ttl)
-            .await
-        {
+            .await;
+        match stored {
             Ok(Stored::Stored) => {
                 if let Place::Shared(flights) = &self.place {
                     flights.stored(&self.key);
                 }
-                self.share(&Outcome::Entry(hit), true);
+                // Another life of the server may have said so, one that has forgotten what was invalidated.
+                if self.engine.still(&belief).is_ok() {
+                    self.share(&Outcome::Entry(hit), true);
+                }
                 FillOutcome::Stored
             }
             Ok(Stored::Refused(cause)) => FillOutcome::Refused(cause),

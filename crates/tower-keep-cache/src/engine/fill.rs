@@ -3,12 +3,9 @@
 use std::{any::Any, fmt, sync::Arc, time::Duration};
 
 use tokio::{sync::oneshot, time::Instant};
+use tower_keep_core::connection::CommandError;
 
-use crate::{
-    entry::Entry,
-    store::{CommandError, RefusedCause},
-    tag::TagId,
-};
+use crate::{entry::Entry, store::RefusedCause, tag::TagId};
 
 /// The right, and the duty, to run the handler for everybody who waits.
 ///
@@ -56,8 +53,6 @@ pub(crate) enum Unstored {
     Held,
     /// An invalidation of one of the tags has not been acknowledged yet.
     Pending,
-    /// More tags than an entry can have.
-    TooManyTags,
     /// The fill took longer than the fill timeout, or its runtime has stopped.
     Abandoned,
 }

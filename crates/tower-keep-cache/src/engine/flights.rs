@@ -159,6 +159,13 @@ impl Flights {
         self.lock(key).hit_for_miss.remember(key, now);
     }
 
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.shards
+            .iter()
+            .all(|shard| shard.inner.lock().unwrap().flights.is_empty())
+    }
+
     fn shard(&self, key: &EntryKey) -> &Shard {
         // The map inside takes its bucket from the low bits of the same hash.
         &self.shards[(key.hash() >> 32) as usize % SHARDS]

@@ -5,6 +5,7 @@
 //! | `flight` | who waits for a fill and who may be given what it brings (pure) |
 //! | `hit_for_miss` | whose answers could not be stored, so that nobody waits for them (pure) |
 //! | `pending` | invalidations that Redis has not acknowledged: what is blocked meanwhile, and the retry |
+//! | `lives` | which Redis answers, and whether it may have forgotten something |
 //! | `flights` | the flights of this process, by key |
 //! | `driver` | the task behind a flight: lease, leader, store, and who is told what |
 //! | `fill` | what the leader holds |
@@ -17,9 +18,13 @@ mod fill;
 mod flight;
 mod flights;
 mod hit_for_miss;
+mod lives;
 mod pending;
 mod scope;
 mod settings;
+
+#[cfg(test)]
+mod tests;
 
 #[allow(
     unused_imports,

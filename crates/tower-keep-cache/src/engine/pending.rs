@@ -15,13 +15,14 @@ use std::{
 };
 
 use tokio::{runtime::Handle, time::sleep};
+use tower_keep_core::{
+    connection::{CommandError, ConnectionManager},
+    telemetry::target,
+};
 
 pub(crate) use self::queue::Invalidation;
 use self::queue::{Blocked, Queue};
-use crate::{
-    store::{CommandError, Store},
-    tag::TagId,
-};
+use crate::{store::Store, tag::TagId};
 
 const RETRY_FIRST: Duration = Duration::from_millis(50);
 /// A change of Redis' health wakes the retry at once; this is for errors that do not change it.
@@ -92,20 +93,16 @@ impl Pending {
 
 /// Sends an invalidation; one that is not acknowledged, also because the caller has gone, becomes pending.
 pub(super) async fn invalidate(
-    pending: &Arc<Pending>,
-    store: &Store,
-    hold: Duration,
+    retry: Retry,
     invalidation: Invalidation,
 ) -> Result<(), CommandError> {
+    let store = retry.store.clone();
+    let hold = retry.hold;
     let mut unacknowledged = Unacknowledged {
-        retry: Some(Retry {
-            pending: Arc::clone(pending),
-            store: store.clone(),
-            hold,
-        }),
+        retry: Some(retry),
         invalidation: invalidation.clone(),
     };
-    let sent = send(store, &invalidation, hold).await;
+    let sent = send(&store, &invalidation, hold).await;
     if sent.is_ok() {
         unacknowledged.retry = None;
     }
@@ -132,27 +129,30 @@ struct Unacknowledged {
 impl Drop for Unacknowledged {
     fn drop(&mut self) {
         if let Some(retry) = self.retry.take() {
-            retry.pending.push(self.invalidation.clone());
-            retry.start();
+            retry.pend(self.invalidation.clone());
         }
     }
 }
 
-/// The task that brings pending invalidations to Redis; one per cache and only while there are any.
-struct Retry {
-    pending: Arc<Pending>,
-    store: Store,
-    hold: Duration,
+/// What brings pending invalidations to Redis: one task per cache, and only while there are any.
+#[derive(Debug)]
+pub(super) struct Retry {
+    pub(super) pending: Arc<Pending>,
+    pub(super) store: Store,
+    pub(super) manager: ConnectionManager,
+    pub(super) hold: Duration,
 }
 
 impl Retry {
-    fn start(self) {
-        // Outside a runtime the next failed invalidation starts it; until then the tags stay blocked.
-        let Ok(runtime) = Handle::try_current() else {
-            return;
-        };
-        if !std::mem::replace(&mut self.pending.lock().retrying, true) {
-            runtime.spawn(Running(self).run());
+    /// Blocks what the invalidation concerns until it is acknowledged.
+    pub(super) fn pend(self, invalidation: Invalidation) {
+        self.pending.push(invalidation);
+        // Outside a runtime the next one that fails starts the task; until then all stays blocked.
+        if let Ok(runtime) = Handle::try_current() {
+            let started = std::mem::replace(&mut self.pending.lock().retrying, true);
+            if !started {
+                runtime.spawn(Running(self).run());
+            }
         }
     }
 }
@@ -165,8 +165,10 @@ impl Running {
         let Retry {
             pending,
             store,
+            manager,
             hold,
         } = &self.0;
+        let mut health = manager.watch();
         let mut pause = RETRY_FIRST;
         while let Some((number, invalidation)) = self.front() {
             match send(store, &invalidation, *hold).await {
@@ -174,10 +176,14 @@ impl Running {
                     pending.acknowledge(number);
                     pause = RETRY_FIRST;
                 }
+                // Nothing will ever reach Redis through this manager; what is blocked stays so.
+                Err(CommandError::Closed) => return,
                 Err(error) => {
-                    tracing::debug!(?error, "an invalidation is still pending");
-                    sleep(pause).await;
-                    pause = (pause * 2).min(RETRY_LAST);
+                    tracing::debug!(target: target::CACHE, %error, "an invalidation is still pending");
+                    tokio::select! {
+                        () = sleep(pause) => pause = (pause * 2).min(RETRY_LAST),
+                        _ = health.changed() => {}
+                    }
                 }
             }
         }

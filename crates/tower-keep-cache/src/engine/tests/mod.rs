@@ -1,0 +1,5 @@
+//! The engine on the in-process store, with paused time.
+
+mod abandoned;
+mod coalescing;
+mod rig;
