@@ -141,7 +141,11 @@ async fn the_connection_ends_with_the_last_handle() {
 
 #[tokio::test]
 async fn replicas_are_asked_what_they_have() {
-    let server = RedisServer::start().await;
+    let server = RedisServer::builder()
+        .arg("--repl-diskless-sync-delay")
+        .arg("0")
+        .start()
+        .await;
     let (_manager, redis) = connect(&server.url(), &Profile::SESSION).await;
     let confirmed = async || redis.acknowledged_by(1, Duration::from_millis(50)).await;
     assert_eq!(confirmed().await, Ok(0));
@@ -154,4 +158,24 @@ async fn replicas_are_asked_what_they_have() {
         confirmed().await == Ok(1)
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_server_of_another_kind_is_told_in_words() {
+    let server = RedisServer::start().await;
+    let url = server.url().replace("redis://", "redis-cluster://");
+    let manager = ConnectionManager::open(&url).unwrap();
+    // The client library gives up for good on this error; the manager does not.
+    eventually(SOON, async || {
+        manager
+            .health()
+            .to_string()
+            .contains("cluster support disabled")
+    })
+    .await;
+    let waited = manager.connected(Duration::from_millis(50)).await;
+    assert!(
+        matches!(waited, Err(ConnectError::TimedOut { .. })),
+        "{waited:?}"
+    );
 }

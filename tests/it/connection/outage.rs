@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use testkit::{RedisServer, eventually};
+use tokio::time::timeout;
 use tower_keep_core::connection::{
     Class, CommandError, ConnectError, ConnectionManager, Profile, Redis, Script,
 };
@@ -83,7 +84,7 @@ async fn sigkill_and_restart_under_load() {
     let (reads, writes) = (gets(&redis), writes(&redis));
     reads.serves(50).await;
     writes.serves(50).await;
-    let before = manager.incarnation().unwrap();
+    let (before, life) = (manager.incarnation().unwrap(), redis.life());
     let paid = (reads.paid(), writes.paid());
 
     server.kill();
@@ -100,6 +101,7 @@ async fn sigkill_and_restart_under_load() {
     );
     let after = manager.incarnation().unwrap();
     assert_ne!(before.run_id, after.run_id);
+    assert_eq!(redis.life(), life + 1);
 }
 
 #[tokio::test]
@@ -204,4 +206,35 @@ async fn who_waits_already_is_woken_when_the_gate_trips() {
             .await,
         Err(CommandError::Unavailable)
     );
+}
+
+/// A runtime that does not run reads no replies, and all timers are late when it runs again.
+#[tokio::test]
+async fn a_starved_runtime_is_not_taken_for_a_stalled_redis() {
+    let server = RedisServer::start().await;
+    let (manager, redis) = connect(&server.url(), &Profile::CACHE).await;
+    let connections = redis.generation();
+    let mut watch = manager.watch();
+    watch.current();
+    for _ in 0..3 {
+        let operations: Vec<_> = (0..20)
+            .map(|_| {
+                let redis = redis.clone();
+                tokio::spawn(async move { redis.get("key".into()).await })
+            })
+            .collect();
+        tokio::task::yield_now().await;
+        std::thread::sleep(Duration::from_millis(300));
+        for operation in operations {
+            // In time or not, as it happens.
+            let _ = operation.await.unwrap();
+        }
+        redis.ping().await.unwrap();
+    }
+    assert!(
+        timeout(Duration::from_millis(50), watch.changed())
+            .await
+            .is_err()
+    );
+    assert_eq!(redis.generation(), connections);
 }

@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use testkit::{RedisServer, eventually};
 use tower_keep_core::connection::{Class, CommandError, Profile, Script, Value};
 

@@ -43,8 +43,6 @@ pub enum Cause {
     Stalled,
     /// Several operations in a row had no reply by their deadlines.
     Deadlines,
-    /// Connected again; the first probe is on its way.
-    Checking,
     /// The credentials were refused.
     Auth(Box<str>),
     /// The server is at `maxmemory`.
@@ -82,7 +80,6 @@ impl Cause {
             Self::Disconnected(_) => "disconnected",
             Self::Stalled => "stalled",
             Self::Deadlines => "deadlines",
-            Self::Checking => "checking",
             Self::Auth(_) => "auth",
             Self::OutOfMemory => "out_of_memory",
             Self::ReadOnly(_) => "read_only",
@@ -101,7 +98,6 @@ impl fmt::Display for Cause {
             Self::Disconnected(why) => write!(f, "disconnected ({why})"),
             Self::Stalled => f.write_str("redis has stopped answering"),
             Self::Deadlines => f.write_str("redis misses deadlines"),
-            Self::Checking => f.write_str("connected, checking"),
             Self::Auth(reply) => write!(f, "credentials refused ({reply})"),
             Self::OutOfMemory => f.write_str("redis is out of memory"),
             Self::ReadOnly(reply) => write!(f, "redis takes no writes ({reply})"),

@@ -123,12 +123,13 @@ impl Limits {
         Duration::from_micros(self.stall_age_us.load(Ordering::Relaxed))
     }
 
-    pub(super) fn reconnect_after_timeouts(&self) -> u32 {
-        self.reconnect_after_timeouts.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn reconnect_after_silence(&self) -> Duration {
-        Duration::from_micros(self.reconnect_after_silence_us.load(Ordering::Relaxed))
+    /// After how many timeouts in a row and how long a silence the connection is replaced.
+    pub(super) fn reconnect_after(&self) -> (u32, Duration) {
+        let silence = self.reconnect_after_silence_us.load(Ordering::Relaxed);
+        (
+            self.reconnect_after_timeouts.load(Ordering::Relaxed),
+            Duration::from_micros(silence),
+        )
     }
 
     pub(super) fn probe_deadline(&self) -> Duration {
@@ -156,8 +157,7 @@ mod tests {
         assert_eq!(limits.attach(&Profile::CACHE), Duration::from_millis(50));
         assert_eq!(limits.stall_age(), Duration::from_millis(25));
         assert_eq!(limits.in_flight(), 4096);
-        assert_eq!(limits.reconnect_after_timeouts(), 4);
-        assert_eq!(limits.reconnect_after_silence(), Duration::from_millis(150));
+        assert_eq!(limits.reconnect_after(), (4, Duration::from_millis(150)));
     }
 
     #[test]

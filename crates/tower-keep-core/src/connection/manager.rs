@@ -101,7 +101,7 @@ impl ConnectionManager {
         let core = Arc::new(Core::new(
             client,
             runtime,
-            target.to_string(),
+            target.to_string().into(),
             is_cluster,
             Limits::new(*overrides),
         ));

@@ -16,12 +16,12 @@
 //! Only this module names the Redis client library; none of its types appear in a public signature.
 
 mod builder;
-mod call;
 mod client;
 mod clock;
 mod command;
 mod core;
 mod error;
+mod flight;
 mod gate;
 mod hashes;
 mod health;
@@ -37,10 +37,12 @@ mod redis;
 mod reply;
 mod script;
 mod secret;
+mod settle;
 mod strings;
 mod supervisor;
 mod target;
 mod telemetry;
+mod traffic;
 mod url;
 mod value;
 mod watchdog;

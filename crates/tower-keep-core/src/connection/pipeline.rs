@@ -66,7 +66,7 @@ impl Redis {
         let flights: Result<Vec<_>, _> = pipeline
             .commands
             .into_iter()
-            .map(|command| self.core().depart(self.client(), command))
+            .map(|command| self.depart(command))
             .collect();
         let mut running: Vec<_> = flights?
             .into_iter()

@@ -10,10 +10,10 @@ use fred::types::Resp3Frame;
 use tokio::time::{Instant, sleep};
 
 use super::{
-    call::Answer,
     clock::ServerClock,
     command::Command,
     core::Core,
+    flight::Answer,
     health::{Cause, Class, ClassHealth},
     incarnation::{Incarnation, field},
     key::Key,
@@ -31,6 +31,8 @@ const FIRST_DELAY: Duration = Duration::from_millis(10);
 const LAST_DELAY: Duration = Duration::from_millis(500);
 /// After a connection was made the first probe may come too early by a hair.
 const EAGER_DELAY: Duration = Duration::from_millis(1);
+/// So many probes without a reply shut the gate. One may be the fault of a busy runtime on this side.
+const SILENT_IN_A_ROW: u32 = 2;
 /// How long a server must have been read-only before the connection is replaced.
 const DEMOTED_FOR: Duration = Duration::from_secs(5);
 
@@ -48,6 +50,8 @@ struct Prober {
     core: Arc<Core>,
     script: Script,
     delay: Duration,
+    /// Probes in a row without a reply.
+    silent: u32,
     /// The connection that was probed last.
     generation: u64,
     clock: ServerClock,
@@ -69,6 +73,7 @@ impl Prober {
             core,
             script: Script::write(include_str!("probe.lua")),
             delay: FIRST_DELAY,
+            silent: 0,
             generation: 0,
             clock: ServerClock::default(),
             eviction_checked: false,
@@ -81,10 +86,10 @@ impl Prober {
             let down = Class::ALL
                 .iter()
                 .any(|class| !self.core.gate(*class).is_up());
-            let pause = if down {
-                self.delay
-            } else {
-                self.core.limits.probe_interval()
+            let pause = match down {
+                true => self.delay,
+                false if self.silent > 0 => EAGER_DELAY,
+                false => self.core.limits.probe_interval(),
             };
             tokio::select! {
                 () = sleep(pause) => self.delay = (self.delay * 2).min(LAST_DELAY),
@@ -105,11 +110,14 @@ impl Prober {
             if renewed {
                 self.delay = EAGER_DELAY;
             }
+            for class in Class::ALL {
+                self.conclude(class, Finding::Silent);
+            }
             return;
         }
         self.generation = generation;
-        let reads = self.core.probe(Command::read("PING").anywhere()).await;
-        self.conclude(Class::Read, finding(&reads));
+        let reads = finding(&self.core.probe(Command::read("PING").anywhere()).await);
+        self.conclude(Class::Read, reads);
         let writes = self.probe_writes().await;
         self.conclude(Class::Write, writes);
         if renewed {
@@ -124,8 +132,12 @@ impl Prober {
 
     fn conclude(&mut self, class: Class, finding: Finding) {
         match finding {
-            Finding::Well => self.core.restore(class),
+            Finding::Well => {
+                self.silent = 0;
+                self.core.restore(class);
+            }
             Finding::Unwell(unfit, cause) => {
+                self.silent = 0;
                 for class in Class::ALL
                     .into_iter()
                     .filter(|class| unfit.includes(*class))
@@ -134,8 +146,8 @@ impl Prober {
                 }
             }
             Finding::Silent => {
-                // When it is down already, the cause at hand says more.
-                if self.core.gate(class).is_up() {
+                self.silent += 1;
+                if self.silent >= SILENT_IN_A_ROW {
                     self.core.trip(class, &Cause::Deadlines);
                 }
             }
@@ -162,48 +174,45 @@ impl Prober {
         let received = self.core.now();
         let finding = finding(&answer);
         if let Some(time) = answer.ok().and_then(server_time) {
-            self.core
-                .clock_offset
-                .store(self.clock.observe(sent, received, time), Ordering::Relaxed);
+            self.core.clock_offset.store(
+                self.clock.observe(micros(sent), micros(received), time),
+                Ordering::Relaxed,
+            );
         }
         finding
     }
 
-    /// Returns whether the server answered. A denied `INFO` is an answer.
+    /// Returns whether the server answered.
     async fn read_incarnation(&self) -> bool {
         let mut sections = Vec::with_capacity(2);
         for section in ["server", "replication"] {
             match self.info(section).await {
-                Some(text) => sections.push(text),
+                Some(Ok(text)) => sections.push(text),
+                // Busy or the like: the probes will say so.
+                Some(Err(_)) => return true,
                 None => return false,
             }
         }
-        let incarnation = Incarnation::read(&sections[0], &sections[1]);
-        self.core.incarnation.send_if_modified(|current| {
-            if *current == incarnation {
-                return false;
-            }
-            telemetry::incarnated(&self.core.server, current.as_ref(), incarnation.as_ref());
-            *current = incarnation;
-            true
-        });
+        self.core
+            .reincarnate(Incarnation::read(&sections[0], &sections[1]));
         true
     }
 
-    /// A section of `INFO`; empty if it is denied, `None` if there was no answer.
-    async fn info(&self, section: &'static str) -> Option<String> {
+    /// A section of `INFO`, empty if it is denied; `None` if there was no answer.
+    async fn info(&self, section: &'static str) -> Option<Result<String, Unfit>> {
         let command = Command::read("INFO").anywhere().arg(section);
-        match self.core.probe(command).await {
-            Ok(Resp3Frame::BlobString { data, .. }) => {
-                Some(String::from_utf8_lossy(&data).into_owned())
-            }
-            Ok(_) => Some(String::new()),
-            Err(_) => None,
-        }
+        Some(match self.core.probe(command).await.ok()? {
+            Resp3Frame::BlobString { data, .. } => Ok(String::from_utf8_lossy(&data).into_owned()),
+            Resp3Frame::SimpleError { data, .. } => match reply::unfit(&data) {
+                Some((unfit, _)) => Err(unfit),
+                None => Ok(String::new()),
+            },
+            _ => Ok(String::new()),
+        })
     }
 
     async fn check_eviction(&self) {
-        let Some(memory) = self.info("memory").await else {
+        let Some(Ok(memory)) = self.info("memory").await else {
             return;
         };
         match field(&memory, "maxmemory_policy") {
@@ -239,6 +248,10 @@ fn finding(answer: &Answer) -> Finding {
         Ok(_) => Finding::Well,
         Err(_) => Finding::Silent,
     }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// `TIME` in microseconds.

@@ -1,12 +1,16 @@
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use fred::clients::{Client, WithOptions};
 use tokio::time::Instant;
 
 use super::{
-    command::Command, core::Core, error::CommandError, health::Class, key::Key, manager::Owner,
-    memory::Memory, reply, script::Script, value::Value,
+    command::Command, core::Core, error::CommandError, flight::Flight, health::Class, key::Key,
+    manager::Owner, memory::Memory, reply, script::Script, value::Value,
 };
 
 /// What a handle works on.
@@ -72,9 +76,18 @@ impl Redis {
     /// How many connections have been made so far. Between two equal readings there was no reconnect.
     #[must_use]
     pub fn generation(&self) -> u64 {
-        self.core()
-            .generation
-            .load(std::sync::atomic::Ordering::Acquire)
+        self.core().generation.load(Ordering::Acquire)
+    }
+
+    /// How many incarnations of the server have been seen so far: it moves when another server answers, or the same
+    /// after a restart, or with another role, and it moves *before* operations are let through to it. One atomic
+    /// load.
+    ///
+    /// A handle that keeps truth in Redis remembers the number for which it has made sure that nothing was lost, and
+    /// makes sure again before it trusts Redis at another number.
+    #[must_use]
+    pub fn life(&self) -> u64 {
+        self.core().lives.load(Ordering::Acquire)
     }
 
     /// Runs a script.
@@ -161,12 +174,12 @@ impl Redis {
         &self.owner.core
     }
 
-    pub(super) fn client(&self) -> &WithOptions<Client> {
-        &self.client
+    pub(super) fn depart(&self, command: Command) -> Result<Flight, CommandError> {
+        self.core().depart(&self.client, self.deadline, command)
     }
 
     pub(super) async fn send(&self, command: Command) -> Result<Value, CommandError> {
-        self.core().depart(&self.client, command)?.finish().await
+        self.depart(command)?.finish().await
     }
 }
 

@@ -2,6 +2,8 @@
 
 use metrics::{counter, gauge};
 
+use std::sync::Arc;
+
 use crate::telemetry::{
     connection::{CONNECTIONS, DEADLINES, OVERLOADED, TRIPS, UP},
     target::CONNECTION,
@@ -12,51 +14,55 @@ use super::{
     incarnation::Incarnation,
 };
 
-pub(super) fn tripped(server: &str, class: Class, cause: &Cause) {
-    tracing::warn!(target: CONNECTION, server, class = class.name(), %cause, "redis is down");
-    counter!(TRIPS, "server" => server.to_owned(), "class" => class.name(), "cause" => cause.label()).increment(1);
-    gauge!(UP, "server" => server.to_owned(), "class" => class.name()).set(0.0);
+pub(super) fn tripped(server: &Arc<str>, class: Class, cause: &Cause) {
+    tracing::warn!(target: CONNECTION, %server, class = class.name(), %cause, "redis is down");
+    counter!(TRIPS, "server" => Arc::clone(server), "class" => class.name(), "cause" => cause.label()).increment(1);
+    gauge!(UP, "server" => Arc::clone(server), "class" => class.name()).set(0.0);
 }
 
-pub(super) fn restored(server: &str, class: Class) {
-    tracing::info!(target: CONNECTION, server, class = class.name(), "redis is up");
-    gauge!(UP, "server" => server.to_owned(), "class" => class.name()).set(1.0);
+pub(super) fn restored(server: &Arc<str>, class: Class) {
+    tracing::info!(target: CONNECTION, %server, class = class.name(), "redis is up");
+    gauge!(UP, "server" => Arc::clone(server), "class" => class.name()).set(1.0);
 }
 
-pub(super) fn deadline(server: &str) {
-    counter!(DEADLINES, "server" => server.to_owned()).increment(1);
+pub(super) fn deadline(server: &Arc<str>) {
+    counter!(DEADLINES, "server" => Arc::clone(server)).increment(1);
 }
 
-pub(super) fn overloaded(server: &str) {
-    counter!(OVERLOADED, "server" => server.to_owned()).increment(1);
+pub(super) fn overloaded(server: &Arc<str>) {
+    counter!(OVERLOADED, "server" => Arc::clone(server)).increment(1);
 }
 
-pub(super) fn connected(server: &str) {
-    counter!(CONNECTIONS, "server" => server.to_owned()).increment(1);
+pub(super) fn connected(server: &Arc<str>) {
+    counter!(CONNECTIONS, "server" => Arc::clone(server)).increment(1);
 }
 
-pub(super) fn replacing(server: &str) {
-    tracing::info!(target: CONNECTION, server, "replacing the connection");
+pub(super) fn replacing(server: &Arc<str>) {
+    tracing::info!(target: CONNECTION, %server, "replacing the connection");
 }
 
-pub(super) fn task_ended(server: &str, why: &str) {
-    tracing::warn!(target: CONNECTION, server, why, "the connection task ended, starting it anew");
+pub(super) fn task_ended(server: &Arc<str>, why: &str) {
+    tracing::warn!(target: CONNECTION, %server, why, "the connection task ended, starting it anew");
 }
 
-pub(super) fn incarnated(server: &str, before: Option<&Incarnation>, now: Option<&Incarnation>) {
+pub(super) fn incarnated(
+    server: &Arc<str>,
+    before: Option<&Incarnation>,
+    now: Option<&Incarnation>,
+) {
     match (before, now) {
-        (_, None) => tracing::info!(target: CONNECTION, server, "redis does not tell its run id"),
-        (None, Some(now)) => tracing::info!(target: CONNECTION, server, %now, "connected"),
+        (_, None) => tracing::info!(target: CONNECTION, %server, "redis does not tell its run id"),
+        (None, Some(now)) => tracing::info!(target: CONNECTION, %server, %now, "connected"),
         (Some(before), Some(now)) => {
-            tracing::warn!(target: CONNECTION, server, %before, %now, "another redis answers")
+            tracing::warn!(target: CONNECTION, %server, %before, %now, "another redis answers")
         }
     }
 }
 
-pub(super) fn evicts(server: &str, policy: &str) {
+pub(super) fn evicts(server: &Arc<str>, policy: &str) {
     tracing::warn!(
         target: CONNECTION,
-        server,
+        %server,
         policy,
         "maxmemory-policy lets redis evict keys that must be kept: sessions, tokens and limits belong on a server with \
          noeviction"

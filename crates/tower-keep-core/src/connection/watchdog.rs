@@ -60,3 +60,87 @@ async fn rest(core: &Core) {
     }
     core.watchdog_rests.store(false, Ordering::Release);
 }
+
+#[cfg(test)]
+mod tests {
+    use fred::types::Builder;
+    use tokio::{runtime::Handle, time::advance};
+
+    use super::*;
+    use crate::connection::{
+        health::Class,
+        limits::{Limits, Overrides},
+        profile::Profile,
+    };
+
+    const MS: Duration = Duration::from_millis(1);
+
+    /// A core that is up, with nothing behind it.
+    fn core() -> Arc<Core> {
+        let client = Builder::default_centralized().build().unwrap();
+        let limits = Limits::new(Overrides::default());
+        limits.attach(&Profile::CACHE);
+        let core = Arc::new(Core::new(
+            client,
+            Handle::current(),
+            "test".into(),
+            false,
+            limits,
+        ));
+        for class in Class::ALL {
+            core.restore(class);
+        }
+        spawn(&core);
+        core
+    }
+
+    async fn pass(time: Duration) {
+        // In small steps, as time does.
+        for _ in 0..time.as_millis() {
+            advance(MS).await;
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_while_something_is_in_flight_trips_both_classes() {
+        let core = core();
+        // Long enough for the watchdog to rest.
+        pass(RESTLESS * 3).await;
+        assert!(core.watchdog_rests.load(Ordering::Acquire));
+        let place = core.take_place(core.now(), 50 * MS, 10);
+        pass(20 * MS).await;
+        assert!(core.health.borrow().is_up());
+        pass(10 * MS).await;
+        assert!(!core.gate(Class::Read).is_up() && !core.gate(Class::Write).is_up());
+        drop(place);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn replies_put_it_off_and_nothing_in_flight_is_no_silence() {
+        let core = core();
+        let place = core.take_place(core.now(), 50 * MS, 10);
+        for _ in 0..10 {
+            pass(20 * MS).await;
+            core.traffic.replied(core.now());
+        }
+        drop(place);
+        pass(RESTLESS * 2).await;
+        assert!(core.health.borrow().is_up());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_starved_runtime_is_no_stall() {
+        let core = core();
+        let place = core.take_place(core.now(), 50 * MS, 10);
+        pass(20 * MS).await;
+        // Nobody ran for a second, so nobody could read a reply.
+        advance(1000 * MS).await;
+        pass(20 * MS).await;
+        assert!(core.health.borrow().is_up());
+        // It is one when the silence goes on.
+        pass(10 * MS).await;
+        assert!(!core.health.borrow().is_up());
+        drop(place);
+    }
+}

@@ -5,7 +5,8 @@ use std::{
     future::{Future, poll_fn},
     pin::{Pin, pin},
     sync::Arc,
-    task::Poll,
+    task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use fred::{
@@ -24,11 +25,15 @@ type Sending = Pin<Box<dyn Future<Output = Answer> + Send>>;
 
 /// A place in flight. Given back when dropped.
 #[derive(Debug)]
-pub(super) struct Place(pub(super) Arc<Core>);
+pub(super) struct Place {
+    pub(super) core: Arc<Core>,
+    /// The deadline of the operation that took it, as the core counts time.
+    pub(super) due: Duration,
+}
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.land();
+        self.core.land();
     }
 }
 
@@ -74,28 +79,25 @@ impl Flight {
     }
 
     /// Sends it at the first poll; ready when it is answered or given up.
-    pub(super) fn poll(
-        &mut self,
-        context: &mut std::task::Context<'_>,
-    ) -> Poll<Result<Value, CommandError>> {
+    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Value, CommandError>> {
         self.sent = true;
         let (sending, place) = self
             .sending
             .as_mut()
             .expect("a flight is not polled after its end");
-        let answer = std::task::ready!(sending.as_mut().poll(context));
-        let result = place.0.settle(self.class, self.permit, answer);
+        let answer = ready!(sending.as_mut().poll(context));
+        let result = place.core.settle(place, self.class, self.permit, answer);
         self.sending = None;
         Poll::Ready(result)
     }
 
     /// Sends it and waits for its reply, its deadline, or the gate.
     pub(super) async fn finish(mut self) -> Result<Value, CommandError> {
-        let (_, Place(core)) = self
+        let (_, place) = self
             .sending
             .as_ref()
             .expect("it has not ended before it began");
-        let core = Arc::clone(core);
+        let core = Arc::clone(&place.core);
         let gate = core.gate(self.class);
         let mut shut = pin!(gate.shut.notified());
         // Registered before the gate is asked again: a gate that shuts from here on wakes this operation.
@@ -121,10 +123,10 @@ impl Drop for Flight {
             return;
         };
         if self.sent {
-            let runtime = place.0.runtime.clone();
+            let runtime = place.core.runtime.clone();
             runtime.spawn(async move {
                 let answer = sending.await;
-                place.0.settle_unasked(&answer);
+                place.core.settle_unasked(&place, &answer);
             });
         }
     }

@@ -1,0 +1,181 @@
+//! How operations take off, and how their answers are booked.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use fred::{
+    clients::{Client, WithOptions},
+    error::ErrorKind,
+    interfaces::ClientLike,
+    types::Resp3Frame,
+};
+
+use crate::breaker::Permit;
+
+use super::{
+    command::Command,
+    core::Core,
+    error::CommandError,
+    flight::{Answer, Flight, Place},
+    health::{Cause, Class},
+    reply::{self, Unfit},
+    telemetry,
+    value::Value,
+};
+
+impl Core {
+    /// Lets a user's operation take off.
+    pub(super) fn depart(
+        self: &Arc<Self>,
+        client: &WithOptions<Client>,
+        deadline: Duration,
+        command: Command,
+    ) -> Result<Flight, CommandError> {
+        let class = command.class;
+        let now = self.now();
+        let Some(permit) = self.gate(class).admit(now) else {
+            return Err(self.refusal(class));
+        };
+        let Some(place) = self.take_place(now, deadline, self.limits.in_flight()) else {
+            telemetry::overloaded(&self.server);
+            return Err(CommandError::Overloaded);
+        };
+        Ok(Flight::prepare(place, client.clone(), command, permit))
+    }
+
+    /// Sends a probe: past the gate, and with a place even when all are taken.
+    pub(super) async fn probe(self: &Arc<Self>, command: Command) -> Answer {
+        let deadline = self.limits.probe_deadline();
+        let place = self.take_place(self.now(), deadline, usize::MAX);
+        let (command, arguments) = command.into_parts();
+        let answer = self
+            .client_with(deadline)
+            .custom_raw(command, arguments)
+            .await;
+        if let Some(place) = place {
+            self.settle_unasked(&place, &answer);
+        }
+        answer
+    }
+
+    pub(super) fn take_place(
+        self: &Arc<Self>,
+        now: Duration,
+        deadline: Duration,
+        limit: usize,
+    ) -> Option<Place> {
+        let before = self.traffic.depart(now);
+        let place = Place {
+            core: Arc::clone(self),
+            due: now + deadline,
+        };
+        if before == 0 && self.watchdog_rests.load(Ordering::Acquire) {
+            self.watch_now.notify_one();
+        }
+        (before < limit).then_some(place)
+    }
+
+    /// Books an answer and turns it into the caller's.
+    pub(super) fn settle(
+        &self,
+        place: &Place,
+        class: Class,
+        permit: Permit,
+        answer: Answer,
+    ) -> Result<Value, CommandError> {
+        let now = self.now();
+        match answer {
+            Ok(Resp3Frame::SimpleError { data, .. }) => {
+                self.traffic.replied(now);
+                match reply::unfit(&data) {
+                    Some((unfit, cause)) => self.count_failure(class, permit, unfit, &cause, now),
+                    None => self.gate(class).succeeded(permit, now),
+                }
+                Err(reply::classify(&data))
+            }
+            Ok(frame) => {
+                self.traffic.replied(now);
+                self.gate(class).succeeded(permit, now);
+                match Value::from_frame(frame) {
+                    Value::Error(error) => Err(error),
+                    value => Ok(value),
+                }
+            }
+            Err(error) => {
+                let error = self.translate(&error);
+                let missed = error == CommandError::Deadline && self.missed_deadline(place, now);
+                if missed && self.gate(class).failed(permit, now) {
+                    self.trip(class, &Cause::Deadlines);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Books the answer to a probe, or to an operation whose caller has gone. Neither counts at the gate, but a
+    /// reply is a sign of life and a timeout is not.
+    pub(super) fn settle_unasked(&self, place: &Place, answer: &Answer) {
+        let now = self.now();
+        match answer {
+            Ok(_) => self.traffic.replied(now),
+            Err(error) if *error.kind() == ErrorKind::Timeout => {
+                self.missed_deadline(place, now);
+            }
+            Err(_) => {}
+        }
+    }
+
+    /// Books a missed deadline; says whether the server is to blame.
+    ///
+    /// Replaces the connection, but only when it is surely dead: a gate that trips early costs little, a connection
+    /// replaced early costs everything in flight.
+    fn missed_deadline(&self, place: &Place, now: Duration) -> bool {
+        telemetry::deadline(&self.server);
+        // Told this late, the runtime was starved, and a reply may be there that nobody had the time to read.
+        if now > place.due + self.limits.stall_age() / 2 {
+            return false;
+        }
+        let (timeouts, silence) = self.limits.reconnect_after();
+        if self.traffic.timed_out(now, timeouts, silence) {
+            self.reconnect();
+        }
+        true
+    }
+
+    /// The client library's error as ours.
+    fn translate(&self, error: &fred::error::Error) -> CommandError {
+        match error.kind() {
+            ErrorKind::Timeout => CommandError::Deadline,
+            // The library's words where it refused to send because it is not connected.
+            ErrorKind::Canceled if error.details() == "Connection closed unexpectedly." => {
+                CommandError::Unavailable
+            }
+            ErrorKind::Canceled | ErrorKind::IO | ErrorKind::Routing => CommandError::Interrupted,
+            ErrorKind::Auth => CommandError::Auth,
+            ErrorKind::Cluster => CommandError::Cluster,
+            _ if *self.closing.borrow() => CommandError::Closed,
+            ErrorKind::Unknown => CommandError::Interrupted,
+            _ => reply::classify(error.details()),
+        }
+    }
+
+    fn count_failure(
+        &self,
+        class: Class,
+        permit: Permit,
+        unfit: Unfit,
+        cause: &Cause,
+        now: Duration,
+    ) {
+        if unfit.includes(class) && self.gate(class).failed(permit, now) {
+            for class in Class::ALL
+                .into_iter()
+                .filter(|class| unfit.includes(*class))
+            {
+                self.trip(class, cause);
+            }
+        }
+    }
+}
