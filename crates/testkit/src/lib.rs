@@ -13,13 +13,16 @@ pub mod process;
 pub mod proxy;
 pub mod resp;
 
+mod capability;
 mod clock;
 mod eventually;
 mod postgres;
 mod redis;
 mod shared;
 mod start_error;
+mod url;
 
+pub use capability::{Capability, SKIPS, STRICT, require};
 pub use eventually::eventually;
 pub use postgres::{Connection, Database, PostgresBuilder, PostgresServer};
 pub use redis::{RedisBuilder, RedisServer, Snapshot};

@@ -1,5 +1,6 @@
 //! What the tests stand on, tested itself.
 
+mod capability;
 mod postgres;
 mod process;
 mod proxy;

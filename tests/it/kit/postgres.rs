@@ -40,6 +40,31 @@ async fn an_error_has_its_sqlstate_and_the_connection_goes_on() {
     assert_eq!(connection.query("SELECT 'ok'").unwrap(), one("ok"));
 }
 
+#[tokio::test]
+async fn a_password_is_said_in_the_form_that_the_server_wants() {
+    let server = PostgresServer::builder()
+        .setting("password_encryption", "scram-sha-256")
+        .start()
+        .await;
+    let mut admin = Connection::open(&server.url()).unwrap();
+    admin.query("CREATE ROLE ann LOGIN PASSWORD 'pass/word'; CREATE ROLE bob LOGIN PASSWORD 'pass/word'").unwrap();
+    // Rules for who may log in are in a file that the server can be asked for.
+    let file = admin.query("SHOW hba_file").unwrap()[0][0].clone().unwrap();
+    let rules =
+        "host all ann all scram-sha-256\nhost all bob all password\nhost all all all trust\n";
+    std::fs::write(file, rules).unwrap();
+    admin.query("SELECT pg_reload_conf()").unwrap();
+    let log_in =
+        |login: &str| Connection::open(&server.url().replace("postgres@", &format!("{login}@")));
+    eventually(SOON, async || log_in("ann").is_err()).await;
+    for user in ["ann", "bob"] {
+        let mut connection = log_in(&format!("{user}:pass%2Fword")).unwrap();
+        assert_eq!(connection.query("SELECT current_user").unwrap(), one(user));
+        let refused = log_in(&format!("{user}:wrong")).unwrap_err();
+        assert!(refused.to_string().starts_with("28P01: "), "{refused}");
+    }
+}
+
 /// One server for all of it: making one takes seconds.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_is_paused_killed_and_restarted_with_its_backends() {

@@ -20,7 +20,7 @@ async fn a_server_answers_on_tcp_and_on_its_socket() {
 #[tokio::test]
 async fn a_server_with_a_password_refuses_who_does_not_know_it() {
     let server = RedisServer::builder()
-        .password("open-sesame")
+        .password("open: sesame/@1")
         .unix_socket()
         .start()
         .await;

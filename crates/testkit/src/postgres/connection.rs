@@ -3,7 +3,9 @@ use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
+use super::scram::{self, Scram};
 use super::target::Target;
+use crate::shared::unique;
 
 /// How long to wait for any one reply.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -11,8 +13,15 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Version 3.0, as a number of 16 and 16 bits.
 const PROTOCOL: i32 = 3 << 16;
 
-/// A blocking connection that speaks the simple query protocol, without a password or with one in the clear: enough to
-/// make databases and to look into them. <https://www.postgresql.org/docs/current/protocol.html>.
+/// The authentication messages.
+const OK: u32 = 0;
+const CLEARTEXT: u32 = 3;
+const SASL: u32 = 10;
+const SASL_CONTINUE: u32 = 11;
+const SASL_FINAL: u32 = 12;
+
+/// A blocking connection that speaks the simple query protocol, without TLS: enough to make databases and to look into
+/// them. <https://www.postgresql.org/docs/current/protocol.html>.
 pub struct Connection {
     stream: TcpStream,
 }
@@ -69,19 +78,33 @@ impl Connection {
         }
         body.push(0);
         self.stream.write_all(&framed(&body))?;
+        let password = target.password.as_deref().unwrap_or_default();
+        let scram = Scram::new("", password, &unique("nonce"));
         loop {
             let (kind, body) = self.receive()?;
-            match (kind, body.get(..4)) {
-                (b'R', Some([0, 0, 0, 0])) => {}
-                (b'R', Some([0, 0, 0, 3])) => {
-                    let password = target.password.as_deref().unwrap_or_default();
-                    self.send(b'p', &text(password))?;
-                }
-                (b'R', _) => {
-                    return Err(io::Error::other(
-                        "this server wants a password in a form not spoken here",
-                    ));
-                }
+            match (kind, body.split_first_chunk::<4>()) {
+                (b'R', Some((code, rest))) => match (u32::from_be_bytes(*code), rest) {
+                    (OK | SASL_FINAL, _) => {}
+                    (CLEARTEXT, _) => self.send(b'p', &text(password))?,
+                    (SASL, offered)
+                        if names(offered).any(|name| name == scram::MECHANISM.as_bytes()) =>
+                    {
+                        let hello = framed_alone(scram.hello().as_bytes());
+                        self.send(b'p', &[text(scram::MECHANISM), hello].concat())?;
+                    }
+                    (SASL_CONTINUE, challenge) => {
+                        let proof = std::str::from_utf8(challenge)
+                            .ok()
+                            .and_then(|text| scram.prove(text));
+                        let proof = proof.ok_or_else(|| invalid("not a challenge".to_owned()))?;
+                        self.send(b'p', proof.as_bytes())?;
+                    }
+                    _ => {
+                        return Err(io::Error::other(
+                            "this server wants a password in a form not spoken here",
+                        ));
+                    }
+                },
                 (b'E', _) => return Err(failed(&body)),
                 (b'Z', _) => return Ok(()),
                 _ => {}
@@ -121,12 +144,23 @@ fn text(text: &str) -> Vec<u8> {
     bytes
 }
 
-/// A length counts itself.
+fn names(body: &[u8]) -> impl Iterator<Item = &[u8]> {
+    body.split(|byte| *byte == 0)
+}
+
+/// A message, whose length counts itself.
 fn framed(body: &[u8]) -> Vec<u8> {
-    let length = i32::try_from(body.len() + 4).expect("statements of tests are short");
-    let mut message = length.to_be_bytes().to_vec();
-    message.extend_from_slice(body);
-    message
+    with_length(body.len() + 4, body)
+}
+
+/// A part of a message, whose length does not.
+fn framed_alone(body: &[u8]) -> Vec<u8> {
+    with_length(body.len(), body)
+}
+
+fn with_length(length: usize, body: &[u8]) -> Vec<u8> {
+    let length = i32::try_from(length).expect("statements of tests are short");
+    [&length.to_be_bytes(), body].concat()
 }
 
 /// DataRow: the number of values, then each with its length; a length of -1 is NULL.

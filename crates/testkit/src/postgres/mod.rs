@@ -4,6 +4,7 @@ mod builder;
 mod connection;
 mod database;
 mod install;
+mod scram;
 mod server;
 mod target;
 

@@ -1,5 +1,7 @@
+use crate::url::decoded;
+
 /// What a Postgres URL says, as far as the tests' own URLs go: `postgres://user[:password]@host[:port]/database`, query
-/// ignored, nothing percent-encoded.
+/// ignored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Target {
     pub(super) address: String,
@@ -19,7 +21,7 @@ impl Target {
             .rsplit_once('@')
             .unwrap_or(("postgres", authority));
         let (user, password) = match login.split_once(':') {
-            Some((user, password)) => (user, Some(password.to_owned())),
+            Some((user, password)) => (user, Some(decoded(password))),
             None => (login, None),
         };
         let named_port = host
@@ -57,14 +59,14 @@ mod tests {
     #[test]
     fn urls_of_the_tests_are_read() {
         let target =
-            Target::read("postgres://ann:secret@127.0.0.1:6000/shop?sslmode=disable").unwrap();
+            Target::read("postgres://ann:se%2Fcret@127.0.0.1:6000/shop?sslmode=disable").unwrap();
         assert_eq!(
             (target.address.as_str(), target.user.as_str()),
             ("127.0.0.1:6000", "ann")
         );
         assert_eq!(
             (target.password.as_deref(), target.database.as_str()),
-            (Some("secret"), "shop")
+            (Some("se/cret"), "shop")
         );
         let target = Target::read("postgresql://ann@localhost").unwrap();
         assert_eq!(

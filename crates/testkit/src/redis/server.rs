@@ -11,6 +11,7 @@ use crate::StartError;
 use crate::locate::{self, Version};
 use crate::process::{Launch, Running, Sandbox};
 use crate::resp::Client;
+use crate::url::encoded;
 use crate::{clock, port};
 
 const LOG: &str = "redis.log";
@@ -85,7 +86,7 @@ impl RedisServer {
             .inner
             .password
             .as_ref()
-            .map_or_else(String::new, |password| format!(":{password}@"));
+            .map_or_else(String::new, |password| format!(":{}@", encoded(password)));
         format!("redis://{user}{}", self.inner.address)
     }
 
@@ -96,7 +97,9 @@ impl RedisServer {
             .inner
             .password
             .as_ref()
-            .map_or_else(String::new, |password| format!(":{password}@localhost"));
+            .map_or_else(String::new, |password| {
+                format!(":{}@localhost", encoded(password))
+            });
         format!("redis+unix://{user}{}", self.inner.socket().display())
     }
 

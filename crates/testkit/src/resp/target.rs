@@ -1,7 +1,9 @@
 use std::path::PathBuf;
 
+use crate::url::decoded;
+
 /// What a Redis URL says, as far as the tests' own URLs go: `redis://[:password@]host[:port][/db]` and
-/// `redis+unix://[:password@host]/path`, query ignored. Passwords are taken as they stand: without percent-encoding.
+/// `redis+unix://[:password@host]/path`, query ignored.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Target {
     pub(super) place: Place,
@@ -21,9 +23,7 @@ impl Target {
         let rest = rest.split_once('?').map_or(rest, |(before, _)| before);
         let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         let (user, host) = authority.rsplit_once('@').unwrap_or(("", authority));
-        let password = user
-            .split_once(':')
-            .map(|(_, password)| password.to_owned());
+        let password = user.split_once(':').map(|(_, password)| decoded(password));
         match scheme {
             "redis" | "valkey" => {
                 let place = if host.ends_with(|c: char| c.is_ascii_digit()) && host.contains(':') {
@@ -73,8 +73,8 @@ mod tests {
             tcp("localhost:6379", None, Some("3"))
         );
         assert_eq!(
-            Target::read("valkey://:pass@127.0.0.1:1/"),
-            tcp("127.0.0.1:1", Some("pass"), None)
+            Target::read("valkey://:p%40ss@127.0.0.1:1/"),
+            tcp("127.0.0.1:1", Some("p@ss"), None)
         );
         let unix = Target::read("redis+unix://:pass@localhost/tmp/a.sock").unwrap();
         assert_eq!(
