@@ -1,11 +1,11 @@
 use std::ffi::OsString;
-use std::io;
+use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::{Connection, Database, PostgresBuilder, install};
+use super::{Database, PostgresBuilder, install};
 use crate::process::{Launch, Owner, Running, Sandbox};
 use crate::{StartError, clock, locate, port};
 
@@ -188,12 +188,12 @@ impl Inner {
         format!("postgres://{USER}@{}/postgres", self.address())
     }
 
-    fn data(&self) -> OsString {
-        self.sandbox.path().join("data").into_os_string()
+    fn data(&self) -> PathBuf {
+        self.sandbox.path().join("data")
     }
 
     fn make_files(&self) -> Result<(), StartError> {
-        let mut args: Vec<OsString> = vec!["-D".into(), self.data()];
+        let mut args: Vec<OsString> = vec!["-D".into(), self.data().into()];
         let rest = [
             "-U",
             USER,
@@ -216,7 +216,7 @@ impl Inner {
     }
 
     fn run(&self) -> Result<(), StartError> {
-        let mut args: Vec<OsString> = vec!["-D".into(), self.data()];
+        let mut args: Vec<OsString> = vec!["-D".into(), self.data().into()];
         args.extend(["-p".into(), self.address().port().to_string().into()]);
         args.extend(["-k".into(), self.sandbox.path().as_os_str().to_owned()]);
         for (name, value) in &self.settings {
@@ -228,9 +228,12 @@ impl Inner {
             log: LOG,
         };
         let mut running = self.sandbox.launch(&launch)?;
-        let url = self.url();
+        let lock_file = self.data().join("postmaster.pid");
         let up = clock::poll(START, || match running.exited() {
-            Ok(None) => answers(&url).is_ok().then_some(true),
+            Ok(None) => {
+                let file = fs::read_to_string(&lock_file).unwrap_or_default();
+                is_ready(&file, running.pid()).then_some(true)
+            }
             _ => Some(false),
         });
         if up != Some(true) {
@@ -254,9 +257,25 @@ fn loopback() -> SocketAddr {
     SocketAddr::from((Ipv4Addr::LOCALHOST, port::free()))
 }
 
-/// While it starts or recovers, the server answers with an error.
-fn answers(url: &str) -> io::Result<()> {
-    Connection::open_within(url, Duration::from_secs(1))?
-        .query("SELECT 1")
-        .map(drop)
+/// True when the lock file says that this postmaster accepts connections. Not asked on the port, where somebody else might
+/// answer who was faster. Line 1 is its pid (a crash leaves the file of an earlier one), line 8 its state:
+/// `src/include/utils/pidfile.h`.
+fn is_ready(lock_file: &str, pid: u32) -> bool {
+    let mut lines = lock_file.lines();
+    lines.next() == Some(pid.to_string().as_str())
+        && lines.nth(6).is_some_and(|state| state.starts_with("ready"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_ready_when_its_own_lock_file_says_so() {
+        let file = |state| format!("42\n/data\n1\n20000\n/sockets\n127.0.0.1\n 100 4\n{state}\n");
+        assert!(is_ready(&file("ready   "), 42));
+        assert!(!is_ready(&file("ready   "), 43));
+        assert!(!is_ready(&file("starting"), 42));
+        assert!(!is_ready("42\n", 42));
+    }
 }

@@ -75,9 +75,11 @@ impl Running {
 
     /// SIGKILL; returns when the family is gone.
     pub fn kill(&mut self) {
-        // Stopped first, so that it makes no more children while they are counted.
-        let _ = kill_process(self.pid, Signal::STOP);
-        let family = self.family();
+        // What was waited for has no pid any more: it may be another's by now.
+        let family = match self.child.try_wait() {
+            Ok(None) => self.family_at_rest(),
+            _ => Vec::new(),
+        };
         for pid in &family {
             let _ = kill_process(*pid, Signal::KILL);
         }
@@ -94,6 +96,12 @@ impl Running {
         for pid in self.family() {
             let _ = kill_process(pid, signal);
         }
+    }
+
+    /// Stopped first, so that it makes no more children while they are counted.
+    fn family_at_rest(&self) -> Vec<Pid> {
+        let _ = kill_process(self.pid, Signal::STOP);
+        self.family()
     }
 
     fn family(&self) -> Vec<Pid> {

@@ -1,8 +1,9 @@
 use std::ffi::OsString;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::path::PathBuf;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -272,7 +273,7 @@ impl Inner {
         };
         let mut running = self.sandbox.launch(&launch)?;
         let up = clock::poll(START, || match running.exited() {
-            Ok(None) => answers(self.address).then_some(true),
+            Ok(None) => answers(&self.socket()).then_some(true),
             _ => Some(false),
         });
         if up != Some(true) {
@@ -283,12 +284,12 @@ impl Inner {
     }
 }
 
-/// True when whoever listens there is ready for commands, or for a password.
-fn answers(address: SocketAddr) -> bool {
+/// True when it is ready for commands, or for a password. Asked on its own socket, which it makes after its port: on the
+/// port, somebody else might answer who was faster.
+fn answers(socket: &Path) -> bool {
     let ask = || -> io::Result<String> {
-        let limit = Duration::from_secs(1);
-        let mut stream = TcpStream::connect_timeout(&address, limit)?;
-        stream.set_read_timeout(Some(limit))?;
+        let mut stream = UnixStream::connect(socket)?;
+        stream.set_read_timeout(Some(Duration::from_secs(1)))?;
         stream.write_all(b"PING\r\n")?;
         let mut line = String::new();
         BufReader::new(stream).read_line(&mut line)?;
