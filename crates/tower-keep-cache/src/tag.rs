@@ -85,7 +85,7 @@ impl fmt::Debug for Tag {
 /// Half a digest is enough: two tags that share one are invalidated together, which costs a needless
 /// miss and never a stale answer.
 #[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub(crate) struct TagId(pub(crate) [u8; TagId::LENGTH]);
+pub(crate) struct TagId(pub(crate) [u8; Self::LENGTH]);
 
 impl TagId {
     pub(crate) const LENGTH: usize = 16;

@@ -26,7 +26,7 @@ pub(super) struct Reading {
 #[derive(Debug)]
 pub(super) enum Verdict {
     Servable {
-        entry: Entry,
+        entry: Arc<Entry>,
         tags: Arc<[TagId]>,
     },
     Miss(MissCause),
@@ -41,39 +41,28 @@ pub(super) enum Verdict {
 impl Reading {
     /// Compares the entry with the tags that it names itself, whatever was expected.
     pub(super) fn judge(mut self) -> Verdict {
-        match self.open() {
-            Ok((envelope, tags)) => match tags {
-                Ok(tags) => match envelope.into_entry() {
-                    Ok(entry) => Verdict::Servable { entry, tags },
-                    Err(why) => Verdict::Miss(MissCause::Undecodable(why)),
-                },
-                Err(tags) => Verdict::Unexpected { tags },
-            },
-            Err(cause) => Verdict::Miss(cause),
-        }
+        self.weigh().unwrap_or_else(Verdict::Miss)
     }
 
-    /// The entry, and its tags: `Ok` if all are below its stamp, `Err` if some were not asked for.
-    fn open(&mut self) -> Result<(Envelope, Result<Arc<[TagId]>, Arc<[TagId]>>), MissCause> {
+    fn weigh(&mut self) -> Result<Verdict, MissCause> {
         let entry = self.entry.take().ok_or(MissCause::Absent)?;
         let envelope = Envelope::open(entry).map_err(MissCause::Undecodable)?;
+        let stamp = envelope.stamp();
         let record = self
             .record()
             .filter(|record| record.incarnation == *envelope.incarnation())
             .ok_or(MissCause::OtherIncarnation)?;
-        if record.epoch >= envelope.stamp() {
+        if record.epoch >= stamp {
             return Err(MissCause::Invalidated);
         }
         let mut all_asked = true;
         for tag in envelope.tags() {
-            match self.place(tag) {
-                Some(place) => {
-                    let value = self.value(place).ok_or(MissCause::TagMissing)?;
-                    if value >= envelope.stamp() {
-                        return Err(MissCause::Invalidated);
-                    }
-                }
-                None => all_asked = false,
+            let Some(place) = self.place(tag) else {
+                all_asked = false;
+                continue;
+            };
+            if self.value(place).ok_or(MissCause::TagMissing)? >= stamp {
+                return Err(MissCause::Invalidated);
             }
         }
         let tags = if envelope.tags().eq(self.asked.iter().copied()) {
@@ -81,7 +70,14 @@ impl Reading {
         } else {
             envelope.tags().collect()
         };
-        Ok((envelope, if all_asked { Ok(tags) } else { Err(tags) }))
+        if !all_asked {
+            return Ok(Verdict::Unexpected { tags });
+        }
+        let entry = envelope.into_entry().map_err(MissCause::Undecodable)?;
+        Ok(Verdict::Servable {
+            entry: Arc::new(entry),
+            tags,
+        })
     }
 
     /// R5: whether the holder of `lease` can still store, as far as the tags that were asked for say.

@@ -75,7 +75,7 @@ impl fmt::Debug for Incarnation {
 
 /// 128 random bits, in base64url.
 #[derive(Clone, Copy, Eq, PartialEq)]
-pub(super) struct Nonce([u8; Nonce::LENGTH]);
+pub(super) struct Nonce([u8; Self::LENGTH]);
 
 impl Nonce {
     const LENGTH: usize = 22;

@@ -249,14 +249,14 @@ impl RedisStore {
         reading: Reading,
     ) -> Result<Lookup, CommandError> {
         let tags = match reading.judge() {
-            Verdict::Servable { entry, tags } => return Ok(hit(entry, tags)),
+            Verdict::Servable { entry, tags } => return Ok(Lookup::Hit { entry, tags }),
             Verdict::Miss(cause) => return Ok(Lookup::Miss(cause)),
             Verdict::Unexpected { tags } => tags,
         };
         self.shared.remembered.remember(key, &tags);
         let again = self.read(place, tags).await?;
         Ok(match again.judge() {
-            Verdict::Servable { entry, tags } => hit(entry, tags),
+            Verdict::Servable { entry, tags } => Lookup::Hit { entry, tags },
             Verdict::Miss(cause) => Lookup::Miss(cause),
             Verdict::Unexpected { tags } => {
                 self.shared.remembered.remember(key, &tags);
@@ -315,13 +315,6 @@ impl RedisStore {
             .script(script, vec![lease], args)
             .await?
             .into_integer()
-    }
-}
-
-fn hit(entry: Entry, tags: Arc<[TagId]>) -> Lookup {
-    Lookup::Hit {
-        entry: Arc::new(entry),
-        tags,
     }
 }
 

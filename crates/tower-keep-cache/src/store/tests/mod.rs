@@ -2,4 +2,8 @@
 
 mod behaviour;
 mod conformance;
+mod interleavings;
 mod keep;
+mod rules;
+mod step;
+mod world;
