@@ -5,6 +5,7 @@
     reason = "a test that unwraps says where it failed"
 )]
 
+mod cache;
 mod connection;
 mod kit;
 mod vocabulary;

@@ -1,0 +1,8 @@
+//! The cache: one load for all, and nothing from before an invalidation.
+
+mod cache_aside;
+mod property;
+mod redis_away;
+mod setup;
+mod single_flight;
+mod two_processes;
