@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Runs one test of this test binary in a process of its own: the way to two processes that needs no second binary, with
 /// `cargo test` as with other runners.
 ///
-/// `test` is the test's full name. It plays the second part: it starts with [`parent`](super::parent), and returns at
+/// `test` is the test's full name. It plays the second part: it starts with [`parent`](super::parent()), and returns at
 /// once if that is `None`.
 ///
 /// # Panics
