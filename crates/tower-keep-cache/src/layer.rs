@@ -8,6 +8,7 @@ use tower_keep_core::Identity;
 use tower_layer::Layer;
 
 use crate::{
+    Cache,
     engine::Engine,
     policy::{CacheStatus, LONGEST, Template},
     route::{IdentityOf, Route, TagSource},
@@ -23,8 +24,15 @@ pub struct ResponseCacheLayer {
     route: Arc<Route>,
 }
 
+impl Cache {
+    /// A layer that answers requests from this cache: see [`ResponseCacheLayer`].
+    pub fn layer(&self) -> ResponseCacheLayer {
+        ResponseCacheLayer::new(Arc::clone(&self.engine))
+    }
+}
+
 impl ResponseCacheLayer {
-    pub(crate) fn new(engine: Arc<Engine>) -> Self {
+    fn new(engine: Arc<Engine>) -> Self {
         let route = Route {
             cache_status: CacheStatus::new("tower-keep").expect("the name is a token"),
             identity: None,

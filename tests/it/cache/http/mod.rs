@@ -1,0 +1,12 @@
+//! The layer around routes: over sockets where the server matters, else on the bare service.
+
+mod away;
+mod contract;
+mod leaks;
+mod serving;
+mod site;
+mod stampede;
+mod storing;
+mod streaming;
+mod tags;
+mod trickle;
