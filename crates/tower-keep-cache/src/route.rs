@@ -31,12 +31,15 @@ pub(crate) struct Route {
     pub(crate) warned: Arc<AtomicBool>,
 }
 
+type Identify = dyn Fn(&Parts) -> Option<Identity> + Send + Sync;
+type AddTags = dyn Fn(&Parts, &mut Vec<Tag>) + Send + Sync;
+
 /// Where the identity in the key comes from.
 #[derive(Clone)]
 pub(crate) enum IdentityOf {
     /// The request extension.
     Extension,
-    Closure(Arc<dyn Fn(&Parts) -> Option<Identity> + Send + Sync>),
+    Closure(Arc<Identify>),
 }
 
 /// Where tags come from that are known before the handler runs.
@@ -44,7 +47,7 @@ pub(crate) enum IdentityOf {
 pub(crate) enum TagSource {
     Plain(Tag),
     Path(Template),
-    Closure(Arc<dyn Fn(&Parts, &mut Vec<Tag>) + Send + Sync>),
+    Closure(Arc<AddTags>),
 }
 
 /// A request, as the cache sees it.

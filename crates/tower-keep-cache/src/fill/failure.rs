@@ -4,7 +4,7 @@ use crate::entry::Entry;
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// It answered with a server error.
-    Answer(Entry),
+    Answer(Box<Entry>),
     /// It began an answer and did not end it.
     BrokenOff,
 }

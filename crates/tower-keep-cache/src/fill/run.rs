@@ -198,7 +198,7 @@ impl Leader {
                     _ if self.session_touched() => self.fill.refuse(),
                     Purpose::Failure => {
                         let entry = entry(status, headers, captured, Lifetime::default());
-                        self.fill.fail(Arc::new(Failure::Answer(entry)));
+                        self.fill.fail(Arc::new(Failure::Answer(Box::new(entry))));
                     }
                     Purpose::Store(lifetime) => {
                         self.store(entry(status, headers, captured, lifetime), tags, lifetime)
