@@ -4,6 +4,7 @@ mod behaviour;
 mod conformance;
 mod interleavings;
 mod keep;
+mod on_redis;
 mod rules;
 mod step;
 mod world;
