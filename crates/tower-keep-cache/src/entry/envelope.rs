@@ -1,4 +1,4 @@
-use std::{fmt, ops::Range, time::Duration};
+use std::{ops::Range, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
@@ -198,15 +198,16 @@ impl Envelope {
     }
 }
 
-impl fmt::Display for Undecodable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Foreign => "not an entry",
-            Self::Version => "an entry of another format version",
-            Self::Checksum => "checksum mismatch",
-            Self::Length => "wrong length",
-            Self::Content => "malformed content",
-        })
+impl Undecodable {
+    /// The cause as a fixed word, for a metric's label.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Foreign => "foreign",
+            Self::Version => "version",
+            Self::Checksum => "checksum",
+            Self::Length => "length",
+            Self::Content => "content",
+        }
     }
 }
 

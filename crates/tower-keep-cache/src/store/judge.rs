@@ -56,8 +56,8 @@ impl Reading {
             return Err(MissCause::Invalidated);
         }
         let mut all_asked = true;
-        for tag in envelope.tags() {
-            let Some(place) = self.place(tag) else {
+        for (number, tag) in envelope.tags().enumerate() {
+            let Some(place) = self.place(number, tag) else {
                 all_asked = false;
                 continue;
             };
@@ -96,7 +96,11 @@ impl Reading {
         Record::parse(self.record.as_deref()?)
     }
 
-    fn place(&self, tag: TagId) -> Option<usize> {
+    /// Where the entry's tag of this number was asked for: at the same place, as a rule.
+    fn place(&self, number: usize, tag: TagId) -> Option<usize> {
+        if self.asked.get(number) == Some(&tag) {
+            return Some(number);
+        }
         self.asked.iter().position(|&asked| asked == tag)
     }
 
@@ -117,4 +121,105 @@ fn parse_lease(text: &[u8]) -> Option<Lease> {
         token,
         nonce,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::tag::Tag;
+
+    /// A reading of an entry with stamp 100 and these tags, when the asked ones have these values.
+    fn reading(own: &[&str], asked: &[(&str, Option<&'static str>)]) -> Reading {
+        let ids: Vec<_> = own.iter().map(|&tag| Tag::from(tag).id()).collect();
+        let incarnation = Nonce::new(7 << 64).incarnation();
+        let entry = Entry::value(0, 0, Bytes::new(), 0, Duration::ZERO);
+        let record = format!("{} 50 200 150", incarnation.as_bytes().escape_ascii());
+        Reading {
+            record: Some(record.into()),
+            entry: Some(Envelope::encode(&entry, &ids, &incarnation, 100)),
+            asked: asked.iter().map(|&(tag, _)| Tag::from(tag).id()).collect(),
+            values: asked
+                .iter()
+                .map(|&(_, value)| value.map(Bytes::from))
+                .collect(),
+        }
+    }
+
+    fn cause(reading: Reading) -> Option<MissCause> {
+        match reading.judge() {
+            Verdict::Miss(cause) => Some(cause),
+            Verdict::Servable { .. } => None,
+            Verdict::Unexpected { tags } => panic!("unexpected: {tags:?}"),
+        }
+    }
+
+    #[test]
+    fn an_entry_is_judged_by_its_own_tags_and_no_others() {
+        assert_eq!(cause(reading(&[], &[])), None);
+        assert_eq!(
+            cause(reading(&["a"], &[("b", Some("100")), ("a", Some("99"))])),
+            None
+        );
+        assert_eq!(
+            cause(reading(&["a"], &[("b", None), ("a", Some("0"))])),
+            None
+        );
+        let overtaken = reading(&["a", "b"], &[("a", Some("99")), ("b", Some("100"))]);
+        assert_eq!(cause(overtaken), Some(MissCause::Invalidated));
+    }
+
+    #[test]
+    fn a_tag_of_which_nobody_can_say_anything_is_a_miss() {
+        for value in [None, Some(""), Some("-1"), Some("x"), Some("1e3")] {
+            let unknown = reading(&["a"], &[("a", value)]);
+            assert_eq!(cause(unknown), Some(MissCause::TagMissing), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn an_entry_without_its_record_is_a_miss() {
+        for record in [None, Some("x"), Some("AAAAAAAAAAAAAAAA 0 0 0")] {
+            let mut lost = reading(&[], &[]);
+            lost.record = record.map(Bytes::from);
+            assert_eq!(cause(lost), Some(MissCause::OtherIncarnation), "{record:?}");
+        }
+    }
+
+    #[test]
+    fn tags_that_were_not_asked_for_are_named() {
+        let Verdict::Unexpected { tags } = reading(&["a", "b"], &[("b", Some("1"))]).judge() else {
+            panic!("judged without a tag");
+        };
+        assert_eq!(*tags, [Tag::from("a").id(), Tag::from("b").id()]);
+        let stale = reading(&["a", "b"], &[("b", Some("100"))]);
+        assert_eq!(
+            cause(stale),
+            Some(MissCause::Invalidated),
+            "no second reading could save it"
+        );
+    }
+
+    #[test]
+    fn a_lease_is_good_while_nothing_has_overtaken_it() {
+        let good = |text: &str| {
+            let lease = text.replace(
+                "ours",
+                &Nonce::new(7 << 64)
+                    .incarnation()
+                    .as_bytes()
+                    .escape_ascii()
+                    .to_string(),
+            );
+            reading(&[], &[("a", Some("120")), ("b", None)]).is_good(&Bytes::from(lease))
+        };
+        let nonce = "AAAAAAAAAAAAAAAAAAAAAA";
+        assert!(good(&format!("ours 151 {nonce}")));
+        // A missing tag is made at the floor.
+        assert!(!good(&format!("ours 150 {nonce}")));
+        assert!(!good(&format!("BBBBBBBBBBBBBBBB 151 {nonce}")));
+        assert!(!good("ours 151"));
+        assert!(!good(""));
+    }
 }
