@@ -39,7 +39,7 @@ pub(crate) async fn run(options: &Test) -> Outcome {
         runner.doctests(&options.filters),
     ] {
         servers.tell(&mut command);
-        command.env(skips::VARIABLE, skips.file());
+        skips.tell(&mut command, options.strict);
         let left = deadline.saturating_duration_since(Instant::now());
         let ran = child::run_watched(command, left, |line| tally += Tally::of_line(line)).await;
         let failed = match ran {

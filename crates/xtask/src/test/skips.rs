@@ -4,8 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The variable that tells tests where that file is.
-pub(super) const VARIABLE: &str = "TOWER_KEEP_SKIPS";
+use tokio::process::Command;
 
 /// The file of one run.
 #[derive(Debug)]
@@ -22,8 +21,10 @@ impl Skips {
         Ok(Self { file })
     }
 
-    pub(super) fn file(&self) -> &Path {
-        &self.file
+    /// Tells tests where the file is, and whether a skip is a failure.
+    pub(super) fn tell(&self, command: &mut Command, strict: bool) {
+        command.env(testkit::SKIPS, &self.file);
+        command.env(testkit::STRICT, if strict { "1" } else { "0" });
     }
 
     /// What was skipped so far and why, each once.
