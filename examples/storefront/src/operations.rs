@@ -9,6 +9,7 @@ use axum::{Json, Router};
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Serialize;
 use tokio::time::timeout;
+use tower_keep::connection::ConnectionManager;
 
 use crate::catalogue::Catalogue;
 
@@ -19,6 +20,7 @@ const PING_TIMEOUT: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 pub(crate) struct Operations {
     pub(crate) catalogue: Catalogue,
+    pub(crate) redis: ConnectionManager,
     pub(crate) prometheus: PrometheusHandle,
 }
 
@@ -41,23 +43,34 @@ async fn healthz() -> &'static str {
 struct Readiness {
     ready: bool,
     postgres: String,
+    redis: String,
 }
 
-/// 503 while anything this service stands on is away, with the cause in words.
+/// 503 while anything that this service stands on is away, with the cause in words. For whoever wants to know, and for
+/// deployments that wait for a new instance to be whole; a load balancer that must not take a shop off the network for
+/// want of its cache looks at `/healthz`.
 async fn readyz(State(operations): State<Operations>) -> (StatusCode, Json<Readiness>) {
     let postgres = match timeout(PING_TIMEOUT, operations.catalogue.ping()).await {
         Ok(Ok(())) => None,
         Ok(Err(error)) => Some(error.to_string()),
         Err(_) => Some(format!("no answer within {PING_TIMEOUT:?}")),
     };
-    let ready = postgres.is_none();
+    let redis = operations.redis.health();
+    let ready = postgres.is_none() && redis.is_up();
     let status = if ready {
         StatusCode::OK
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
     let postgres = postgres.map_or_else(|| "up".to_owned(), |cause| format!("down: {cause}"));
-    (status, Json(Readiness { ready, postgres }))
+    (
+        status,
+        Json(Readiness {
+            ready,
+            postgres,
+            redis: redis.to_string(),
+        }),
+    )
 }
 
 async fn render_metrics(State(operations): State<Operations>) -> String {

@@ -13,6 +13,8 @@ use metrics_exporter_prometheus::BuildError;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+use tower_keep::cache::Cache;
+use tower_keep::connection::OpenError;
 
 use crate::catalogue::{Catalogue, StartError};
 use crate::failure::Failure;
@@ -33,6 +35,9 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), ServeError> {
     let mut stop = stop_signal().map_err(ServeError::Signals)?;
     let prometheus = telemetry::install().map_err(ServeError::Metrics)?;
 
+    // Not waited for: without Redis every page is made anew, which is slower and right.
+    let redis = settings.redis.open().map_err(ServeError::Redis)?;
+    let cache = Cache::new(redis.clone());
     let catalogue = tokio::select! {
         opened = Catalogue::open(settings.database) => opened.map_err(ServeError::Start)?,
         _ = stop.wait_for(|stop| *stop) => return Ok(()),
@@ -41,9 +46,11 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), ServeError> {
     let app = Router::new()
         .merge(shop::routes(Shop {
             catalogue: catalogue.clone(),
+            cache,
         }))
         .merge(operations::routes(Operations {
             catalogue: catalogue.clone(),
+            redis: redis.clone(),
             prometheus,
         }))
         .fallback(async || Failure::NoSuchPage)
@@ -54,6 +61,7 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), ServeError> {
         .await
         .map_err(ServeError::Serve)?;
     catalogue.close().await;
+    redis.close().await;
     tracing::info!("stopped");
     Ok(())
 }
@@ -107,6 +115,7 @@ pub(crate) enum ServeError {
     Listen(SocketAddr, io::Error),
     Signals(io::Error),
     Metrics(BuildError),
+    Redis(OpenError),
     Start(StartError),
     Serve(io::Error),
 }
@@ -117,6 +126,7 @@ impl fmt::Display for ServeError {
             Self::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
             Self::Signals(error) => write!(f, "cannot watch for signals: {error}"),
             Self::Metrics(error) => write!(f, "cannot install the metrics recorder: {error}"),
+            Self::Redis(error) => write!(f, "cannot open the connection to Redis: {error}"),
             Self::Start(error) => error.fmt(f),
             Self::Serve(error) => write!(f, "cannot go on serving: {error}"),
         }
@@ -128,6 +138,7 @@ impl std::error::Error for ServeError {
         match self {
             Self::Listen(_, error) | Self::Signals(error) | Self::Serve(error) => Some(error),
             Self::Metrics(error) => Some(error),
+            Self::Redis(error) => Some(error),
             Self::Start(error) => Some(error),
         }
     }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use sqlx::postgres::PgConnectOptions;
+use tower_keep::connection::{ConnectionBuilder, ConnectionManager};
 
 /// What `--help` prints.
 pub(crate) const HELP: &str = "\
@@ -27,8 +28,7 @@ const DEFAULT_LISTEN: &str = "127.0.0.1:3000";
 pub(crate) struct Settings {
     pub(crate) listen: SocketAddr,
     pub(crate) database: PgConnectOptions,
-    #[allow(dead_code)] // until the cache is wired in
-    pub(crate) redis_url: String,
+    pub(crate) redis: ConnectionBuilder,
 }
 
 /// Everything that is wrong with the settings, so that one look mends it all. Values are repeated
@@ -86,16 +86,16 @@ impl Settings {
             text.parse::<PgConnectOptions>()
                 .map_err(|error| error.to_string())
         });
-        let redis_url = redis.parse(&variable, None, &mut problems, |text| Ok(text.to_owned()));
+        let redis = redis.parse(&variable, None, &mut problems, |text| {
+            ConnectionManager::builder(text).map_err(|error| error.to_string())
+        });
 
-        match (listen, database, redis_url) {
-            (Some(listen), Some(database), Some(redis_url)) if problems.is_empty() => {
-                Ok(Some(Self {
-                    listen,
-                    database,
-                    redis_url,
-                }))
-            }
+        match (listen, database, redis) {
+            (Some(listen), Some(database), Some(redis)) if problems.is_empty() => Ok(Some(Self {
+                listen,
+                database,
+                redis,
+            })),
             _ => Err(SettingsError { problems }),
         }
     }
@@ -184,7 +184,6 @@ mod tests {
         );
         let settings = settings.unwrap().unwrap();
         assert_eq!(settings.listen.port(), 1);
-        assert_eq!(settings.redis_url, "memory:");
         assert_eq!(settings.database.get_database(), Some("shop"));
     }
 
