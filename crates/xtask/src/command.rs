@@ -58,14 +58,13 @@ the cache does. Ctrl-C ends all of it.
 ";
 
 const BENCH_HELP: &str = "\
-usage: cargo xtask bench [--service] [--seconds N]
+usage: cargo xtask bench [--service]
 
 Runs the benches of the workspace, then measures a whole service with 64 connections: processor time per request and
 requests per second without a layer, with a handler that does one bare GET, and with the cache. The three take turns, so
 that a noisy machine is noisy for all of them alike. Builds in release mode.
 
   --service    only the whole service
-  --seconds N  how long each variant runs in each turn [default 2]
 ";
 
 /// What to do.
@@ -96,10 +95,9 @@ pub(crate) struct Demo {
     pub(crate) load: bool,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Bench {
     pub(crate) service_only: bool,
-    pub(crate) seconds: u64,
 }
 
 impl Command {
@@ -162,25 +160,11 @@ fn demo(parser: &mut lexopt::Parser) -> Outcome<Command> {
 }
 
 fn bench(parser: &mut lexopt::Parser) -> Outcome<Command> {
-    let mut options = Bench {
-        service_only: false,
-        seconds: 2,
-    };
+    let mut options = Bench::default();
     while let Some(argument) = next(parser, "cargo xtask bench")? {
         match argument {
             Argument::Help => return Ok(Command::Help(format!("{BENCH_HELP}{SERVERS_HELP}"))),
             Argument::Flag(flag) if flag == "service" => options.service_only = true,
-            Argument::Flag(flag) if flag == "seconds" => {
-                let value = parser
-                    .value()
-                    .map_err(|error| Failure::new(error.to_string()))?;
-                let seconds = value
-                    .to_str()
-                    .and_then(|text| text.parse().ok())
-                    .filter(|n| (1..=60).contains(n));
-                options.seconds =
-                    seconds.ok_or_else(|| Failure::new("--seconds wants a number from 1 to 60"))?;
-            }
             other => return Err(unknown(&other.text(), "cargo xtask bench")),
         }
     }
@@ -271,17 +255,5 @@ mod tests {
                 "{arguments:?}"
             );
         }
-    }
-
-    #[test]
-    fn the_bench_is_bounded() {
-        assert!(parse(&["bench", "--seconds", "3600"]).is_err());
-        assert_eq!(
-            parse(&["bench", "--seconds=5"]).unwrap(),
-            Command::Bench(Bench {
-                service_only: false,
-                seconds: 5
-            })
-        );
     }
 }

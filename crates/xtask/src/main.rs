@@ -1,5 +1,6 @@
 //! The commands of the tower-keep workspace; `cargo xtask help` lists them.
 
+mod bench;
 mod child;
 mod command;
 mod demo;
@@ -46,6 +47,6 @@ async fn run(command: Command) -> Outcome {
         Command::Doctor(options) => doctor::run(&options).await,
         Command::Test(options) => test::run(&options).await,
         Command::Demo(options) => demo::run(&options).await,
-        Command::Bench(_) => Ok(()),
+        Command::Bench(options) => bench::run(&options).await,
     }
 }
