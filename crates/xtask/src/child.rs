@@ -14,6 +14,9 @@ use crate::failure::{Doing, Failure, Outcome};
 /// Between asking a program to end and ending it.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// Of what a failed program printed.
+const LAST_LINES: usize = 10;
+
 /// Kills a process group when its own standard input closes, which our end does, whatever that end is.
 const LEASH: &str = r#"read -r _; kill -KILL -- -"$1""#;
 
@@ -101,6 +104,25 @@ pub(crate) async fn run(command: &mut Command) -> Outcome {
     }
 }
 
+/// Runs a program to its end and keeps what it prints to itself, unless it fails: then its last lines are the failure.
+pub(crate) async fn run_quietly(command: &mut Command) -> Outcome {
+    let line = line_of(command);
+    let output = command
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output()
+        .await;
+    let output = output.doing(format_args!("cannot run {line}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let printed = [output.stdout, output.stderr].concat();
+    let printed = String::from_utf8_lossy(&printed);
+    let lines: Vec<&str> = printed.lines().collect();
+    let last = lines[lines.len().saturating_sub(LAST_LINES)..].join("\n");
+    Err(Failure::new(format!("{}:\n{last}", output.status)))
+}
+
 /// What a program prints, if it succeeds.
 pub(crate) async fn output(program: &str, arguments: &[&str]) -> Option<String> {
     let output = Command::new(program)
@@ -186,6 +208,15 @@ mod tests {
         seen.retain(|line| !line.is_empty());
         seen.sort();
         assert_eq!(seen, ["one", "three", "two"]);
+    }
+
+    #[tokio::test]
+    async fn who_is_to_be_quiet_is_heard_when_it_fails() {
+        assert!(run_quietly(&mut sh("echo fine")).await.is_ok());
+        let failure = run_quietly(&mut sh("echo no space left >&2; exit 1"))
+            .await
+            .unwrap_err();
+        assert!(failure.to_string().contains("no space left"));
     }
 
     #[tokio::test]

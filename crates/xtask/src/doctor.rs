@@ -41,7 +41,7 @@ async fn tools() {
     let cargo = workspace::cargo();
     let cargo = cargo.to_string_lossy();
     for (name, arguments, without) in [
-        ("cargo", ["--version"].as_slice(), ""),
+        ("cargo", ["--version"].as_slice(), "not to be run"),
         (
             "nextest",
             &["nextest", "--version"],

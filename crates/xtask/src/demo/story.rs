@@ -41,6 +41,7 @@ impl Story {
         self.edit_is_seen_at_once().await?;
         self.lists_follow_their_rows().await?;
         self.saves_queries().await?;
+        self.goes_on_while_redis_hangs().await?;
         self.goes_on_without_redis().await?;
         self.hits_again_with_redis().await?;
         self.stage.stop().await?;
@@ -129,6 +130,20 @@ impl Story {
                 "the cache saved less than {SAVED_AT_LEAST} %: {counted:?}"
             )));
         }
+        Ok(())
+    }
+
+    async fn goes_on_while_redis_hangs(&self) -> Outcome {
+        self.stage.redis().pause();
+        let Burst { requests, slowest } =
+            load::burst(self.stage.address(), BURST_WITHOUT_REDIS).await?;
+        self.stage.redis().resume();
+        says(
+            "Redis hangs",
+            format_args!("stopped; {requests} of {requests} pages served, slowest {slowest:.1?}"),
+        );
+        self.until_hit("/products/7").await?;
+        says("Redis hangs", "and goes on: hits again");
         Ok(())
     }
 

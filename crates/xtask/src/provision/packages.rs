@@ -48,26 +48,19 @@ impl Packages {
         let lines: Vec<Vec<&str>> = match self {
             // RUNLEVEL=1: the package would start a server of its own, which nobody here asked for.
             Self::Apt => vec![
-                vec![
-                    "env",
-                    "DEBIAN_FRONTEND=noninteractive",
-                    "apt-get",
-                    "update",
-                    "-q",
-                ],
+                vec!["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "update"],
                 vec![
                     "env",
                     "DEBIAN_FRONTEND=noninteractive",
                     "RUNLEVEL=1",
                     "apt-get",
                     "install",
-                    "-q",
                     "-y",
                     "--no-install-recommends",
                     package,
                 ],
             ],
-            Self::Dnf => vec![vec!["dnf", "install", "-q", "-y", package]],
+            Self::Dnf => vec![vec!["dnf", "install", "-y", package]],
             Self::Brew => vec![vec!["brew", "install", package]],
         };
         lines
@@ -141,6 +134,6 @@ mod tests {
             .iter()
             .map(line_of)
             .collect();
-        assert_eq!(lines, ["dnf install -q -y postgresql-server"]);
+        assert_eq!(lines, ["dnf install -y postgresql-server"]);
     }
 }

@@ -68,7 +68,7 @@ impl Way {
             write(path, text).doing(format_args!("cannot write {}", path.display()))?;
         }
         for command in &mut self.commands {
-            child::run(command).await?;
+            child::run_quietly(command).await?;
         }
         match &self.links {
             Some(modules) => link_libraries(modules).doing("cannot link the libraries"),
