@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 /// entry that carries it unusable, in every process, at once. Two tags are the same if their text is
 /// the same, byte for byte: `product:7` and `product:007` are two tags.
 ///
-/// The text never leaves the process: Redis sees [a digest](Tag::from) of it.
+/// The text never leaves the process: Redis sees a digest of it.
 ///
 /// ```
 /// use tower_keep_cache::Tag;

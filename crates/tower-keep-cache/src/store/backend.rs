@@ -28,6 +28,10 @@ pub(crate) enum Store {
 }
 
 impl Store {
+    /// The longest life of an entry, and the longest hold. A year is what HTTP caches take for "for ever";
+    /// a number without bound would not fit in a double.
+    const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
     /// The store of this namespace behind a connection manager.
     pub(crate) fn new(backend: Backend, namespace: &Namespace) -> Self {
         match backend {
@@ -95,6 +99,7 @@ impl Store {
         entry: &Arc<Entry>,
         ttl: Duration,
     ) -> Result<Stored, CommandError> {
+        let ttl = ttl.min(Self::FOR_EVER);
         match self {
             Self::Memory(store) => Ok(store.store(key, &lease, tags, entry, ttl)),
             Self::Redis(store) => store.store(key, &lease, tags, entry, ttl).await,
@@ -119,6 +124,7 @@ impl Store {
         tags: &[TagId],
         hold: Duration,
     ) -> Result<(), CommandError> {
+        let hold = hold.min(Self::FOR_EVER);
         match self {
             Self::Memory(store) => {
                 store.invalidate(tags, hold);

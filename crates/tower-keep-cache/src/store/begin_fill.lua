@@ -31,7 +31,8 @@ local lease = redis.call('GET', KEYS[2])
 if lease then
   local left = redis.call('PTTL', KEYS[2])
   local life, held = string.match(lease, '^(%S+) (%d+) ')
-  if life == incarnation and tonumber(held) > newest and left >= 0 and left <= tonumber(ARGV[2]) then
+  local good = life == incarnation and tonumber(held) > newest -- R5
+  if good and left >= 0 and left <= tonumber(ARGV[2]) then
     return {2, left}
   end
 end

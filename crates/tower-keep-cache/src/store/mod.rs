@@ -25,7 +25,7 @@
 //! | R2: the token is later than every number | `begin_fill.lua` | C6: `without_r2_later_token_a_refused_fill_is_found` |
 //! | R3: the lease is a token and a nonce | `store.lua` | C7: `without_r3_nonce_a_store_under_anothers_lease_is_found` |
 //! | R4: a missing tag is made at the floor | `record.lua` | C3: `without_r4_floor_a_stale_entry_is_found` |
-//! | R5: a void lease is taken over | `begin_fill.lua` | `a_fill_that_an_invalidation_overtakes_is_refused_and_waits_for_nobody`, `a_lease_that_lasts_too_long_is_taken_over` |
+//! | R5: a void lease is taken over | `begin_fill.lua` | `without_r5_takeover_a_wait_for_a_void_lease_is_found` (with it: `a_lease_that_lasts_too_long_is_taken_over`) |
 //! | R6: an entry is judged by one reading of it and all its tags | [`judge`] | C8: `without_r6_one_reading_a_stale_read_is_found` |
 //! | R12: what is put was read after the token | the engine, on `begin_fill` and `store` | C11: there |
 //!

@@ -297,3 +297,21 @@ async fn more_tags_than_an_entry_can_name_are_refused() {
         assert_eq!(fill(&store, 0, 1, "b").await, Stored::Stored);
     }
 }
+
+#[tokio::test]
+async fn a_life_and_a_hold_without_end_end_in_a_year() {
+    for keep in both().await {
+        let store = keep.store();
+        let mine = lease(&store, 0, 1).await;
+        let stored = store
+            .store(&key(0), mine, &ids(1), &entry("a"), Duration::MAX)
+            .await
+            .unwrap();
+        assert_eq!(stored, Stored::Stored, "{keep:?}");
+        assert_eq!(body(&store, 0, 1).await.unwrap(), "a");
+        store.invalidate(&ids(1), Duration::MAX).await.unwrap();
+        let year = Duration::from_secs(365 * 24 * 60 * 60);
+        let held = store.begin_fill(&key(0), &ids(1)).await.unwrap();
+        assert_eq!(held, Begin::NoStoreUntil(year), "{keep:?}");
+    }
+}

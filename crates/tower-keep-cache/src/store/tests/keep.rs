@@ -6,6 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use testkit::{RedisServer, resp::Client};
@@ -286,13 +287,13 @@ pub(super) async fn redis() -> Redis {
 }
 
 pub(super) async fn connect(url: &str) -> Redis {
-    // Nothing is measured here, and the machine may be busy.
-    let manager =
-        ConnectionManager::open(&format!("{url}?command_timeout=5s&stall_age=5s")).unwrap();
-    manager
-        .connected(std::time::Duration::from_secs(10))
-        .await
-        .unwrap();
+    // No time is measured here, and the machine may be busy.
+    connect_with(url, "command_timeout=5s&stall_age=5s").await
+}
+
+pub(super) async fn connect_with(url: &str, settings: &str) -> Redis {
+    let manager = ConnectionManager::open(&format!("{url}?{settings}")).unwrap();
+    manager.connected(Duration::from_secs(10)).await.unwrap();
     match manager.attach(&Profile::CACHE) {
         Backend::Redis(redis) => redis,
         Backend::Memory(_) => unreachable!("the url names a server"),

@@ -14,10 +14,11 @@ use tower_keep_core::Namespace;
 
 use super::{
     behaviour::{MINUTE, body, entry, fill, lease},
-    keep::{connect, ids, key},
+    keep::{connect, connect_with, ids, key},
 };
 use crate::store::{
-    Begin, MissCause, RefusedCause, Store, Stored, redis::RedisStore, scripts::Scripts,
+    Begin, CommandError, MissCause, RefusedCause, Store, Stored, redis::RedisStore,
+    scripts::Scripts,
 };
 
 /// A server of its own with the scripts as they are, and their server's clock.
@@ -314,4 +315,24 @@ async fn after_a_restart_that_lost_everything_fills_begin_anew() {
         .unwrap();
     assert_eq!(refused, Stored::Refused(RefusedCause::LeaseLost));
     assert_eq!(fill(&store, 0, 3, "new").await, Stored::Stored);
+}
+
+/// Redis executes what it was sent before it hung when it comes back. Nobody waits for that lease any more.
+#[tokio::test]
+async fn a_fill_that_begins_too_late_takes_no_lease() {
+    let server = RedisServer::start().await;
+    let redis = connect_with(&server.url(), "command_timeout=100ms&stall_age=5s").await;
+    let store = Store::Redis(RedisStore::new(redis, &Namespace::new("n").unwrap()));
+    fill(&store, 1, 4, "a").await;
+    server.pause();
+    let late = store.begin_fill(&key(0), &ids(3)).await;
+    assert_eq!(late, Err(CommandError::Deadline));
+    server.resume();
+    let mut next = Err(CommandError::Deadline);
+    testkit::eventually(Duration::from_secs(20), async || {
+        next = store.begin_fill(&key(0), &ids(3)).await;
+        next.is_ok()
+    })
+    .await;
+    assert!(matches!(next, Ok(Begin::Lease(_))), "{next:?}");
 }

@@ -158,6 +158,19 @@ fn the_clock_is_lost_alone() -> Vec<Op> {
     ]
 }
 
+/// A holder that can no longer store is waited for.
+fn a_void_lease_is_in_the_way() -> Vec<Op> {
+    vec![
+        begin(0, 0, 3),
+        Op::Load { filler: 0 },
+        Op::Commit { tag: 0 },
+        Op::Invalidate { tag: 0, hold: 0 },
+        begin(1, 0, 3),
+        Op::Load { filler: 1 },
+        Op::Store { filler: 1 },
+    ]
+}
+
 #[test]
 fn with_all_rules_nothing_is_found_around_any_counterexample() {
     for story in [
@@ -167,6 +180,7 @@ fn with_all_rules_nothing_is_found_around_any_counterexample() {
         a_token_comes_up_twice(),
         two_reads_around_a_failover(),
         the_clock_is_lost_alone(),
+        a_void_lease_is_in_the_way(),
     ] {
         assert_eq!(search(CASES, around(story), with_all_rules), None);
     }
@@ -214,6 +228,16 @@ fn without_r4_floor_a_stale_entry_is_found() {
     assert_found(story, &[Promise::Fresh], async || {
         without("-- R4", innocent).await
     });
+}
+
+#[test]
+fn without_r5_takeover_a_wait_for_a_void_lease_is_found() {
+    let any = "  local good = true";
+    assert_found(
+        a_void_lease_is_in_the_way(),
+        &[Promise::NoVainWait],
+        async || without("-- R5", any).await,
+    );
 }
 
 #[test]

@@ -90,9 +90,14 @@ impl Promise {
     pub(super) const ALL: [Self; 4] = [Self::Fresh, Self::Undisturbed, Self::Own, Self::NoVainWait];
 }
 
+/// The tags that somebody expects: all of them as a rule.
+pub(super) fn any_tags() -> impl Strategy<Value = u8> {
+    let all = (1_u8 << TAGS) - 1;
+    prop_oneof![Just(all), 0..=all]
+}
+
 /// Any step.
 pub(super) fn any_op() -> impl Strategy<Value = Op> {
-    let mask = || 0..1_u8 << TAGS;
     let filler = || 0..FILLERS;
     let target = prop_oneof![
         1 => Just(Target::Record),
@@ -101,7 +106,7 @@ pub(super) fn any_op() -> impl Strategy<Value = Op> {
         1 => (0..KEYS).prop_map(Target::Entry),
     ];
     prop_oneof![
-        8 => (filler(), 0..KEYS, mask())
+        8 => (filler(), 0..KEYS, any_tags())
             .prop_map(|(filler, key, expected)| Op::Begin { filler, key, expected }),
         8 => filler().prop_map(|filler| Op::Load { filler }),
         8 => filler().prop_map(|filler| Op::Store { filler }),
@@ -112,7 +117,7 @@ pub(super) fn any_op() -> impl Strategy<Value = Op> {
         5 => (0..TAGS, prop_oneof![9 => Just(0), 1 => 1..5_u64])
             .prop_map(|(tag, hold)| Op::Invalidate { tag, hold }),
         1 => Just(Op::Flush),
-        4 => (0..READERS, 0..KEYS, mask())
+        4 => (0..READERS, 0..KEYS, any_tags())
             .prop_map(|(reader, key, expected)| Op::Read { reader, key, expected }),
         3 => (0..READERS).prop_map(|reader| Op::ReadOn { reader }),
         2 => target.prop_map(Op::Evict),

@@ -1,7 +1,13 @@
 //! The world around a store: rows that change, fills that read them, writers that invalidate, readers,
 //! and what goes wrong. One step at a time, in any order; after each one, what was promised is checked.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
 use tokio::time::Instant;
@@ -23,6 +29,8 @@ pub(super) struct World {
     pub(super) keep: Keep,
     client: Client,
     promises: &'static [Promise],
+    /// How often anything was had: a search in which nothing was has shown nothing.
+    served: Arc<AtomicU64>,
     now: u64,
     /// The version of each row.
     rows: [u8; TAGS],
@@ -82,6 +90,7 @@ impl World {
             keep,
             client,
             promises: &Promise::ALL,
+            served: Arc::default(),
             now,
             rows: [0; TAGS],
             history: History::default(),
@@ -122,6 +131,11 @@ impl World {
     /// Looks at one promise only.
     pub(super) fn insisting_on(mut self, promise: &'static [Promise]) -> Self {
         self.promises = promise;
+        self
+    }
+
+    pub(super) fn counting(mut self, served: &Arc<AtomicU64>) -> Self {
+        self.served = Arc::clone(served);
         self
     }
 
@@ -367,6 +381,7 @@ impl World {
 
     /// A read that started when `applied` was, is served with this entry now.
     fn serve(&self, number: usize, applied: [u8; TAGS], entry: &Entry) -> Result<(), Broken> {
+        self.served.fetch_add(1, Ordering::Relaxed);
         for tag in OWN[number] {
             let least = applied[tag].min(self.history.applied[tag]);
             if entry.body[tag] < least {
