@@ -23,7 +23,8 @@ impl Command {
             class,
             name,
             slot: ClusterHash::FirstKey,
-            arguments: Vec::new(),
+            // Most commands have one or two.
+            arguments: Vec::with_capacity(2),
         }
     }
 

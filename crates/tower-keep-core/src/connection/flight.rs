@@ -100,18 +100,26 @@ impl Flight {
         let core = Arc::clone(&place.core);
         let gate = core.gate(self.class);
         let mut shut = pin!(gate.shut.notified());
-        // Registered before the gate is asked again: a gate that shuts from here on wakes this operation.
-        shut.as_mut().enable();
-        if !gate.is_up() {
-            return Err(core.refusal(self.class));
-        }
         poll_fn(|context| {
-            if let Poll::Ready(result) = self.poll(context) {
-                return Poll::Ready(result);
+            if self.sent {
+                if let Poll::Ready(result) = self.poll(context) {
+                    return Poll::Ready(result);
+                }
             }
-            shut.as_mut()
-                .poll(context)
-                .map(|()| Err(CommandError::Interrupted))
+            if shut.as_mut().poll(context).is_ready() {
+                return Poll::Ready(Err(match self.sent {
+                    true => CommandError::Interrupted,
+                    false => core.refusal(self.class),
+                }));
+            }
+            if self.sent {
+                return Poll::Pending;
+            }
+            // Asked again now that a gate that shuts wakes this operation.
+            match gate.is_up() {
+                true => self.poll(context),
+                false => Poll::Ready(Err(core.refusal(self.class))),
+            }
         })
         .await
     }
