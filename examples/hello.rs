@@ -21,7 +21,10 @@ use tower_keep::connection::ConnectionManager;
 async fn main() -> Result<(), Box<dyn Error>> {
     // redis://127.0.0.1/ instead of memory: shares the pages with other processes.
     let cache = Cache::new(ConnectionManager::open("memory:")?);
-    let layer = cache.layer().ttl(Duration::from_secs(60)).tag("name:{name}");
+    let layer = cache
+        .layer()
+        .ttl(Duration::from_secs(60))
+        .tag("name:{name}");
     let app = Router::new()
         .route("/hello/{name}", get(hello).layer(layer))
         .route("/forget/{name}", post(forget))

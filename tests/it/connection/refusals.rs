@@ -1,10 +1,14 @@
 //! What the server says no to, and what that means for the rest.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use testkit::{RedisServer, eventually};
 use tower_keep_core::connection::{
-    Class, CommandError, ConnectError, ConnectionManager, Profile, Redis, Script, SetOptions,
+    Class, CommandError, ConnectError, ConnectionManager, Credentials, Profile, Redis, Script,
+    SetOptions,
 };
 
 use super::{SOON, attach, connect, text};
@@ -185,4 +189,33 @@ async fn a_user_who_may_not_do_everything_can_do_the_rest() {
     }
     assert_eq!(redis.get("shop:a".into()).await, Ok(Some(text("1"))));
     assert!(manager.health().is_up());
+}
+
+#[tokio::test]
+async fn credentials_that_change_are_asked_for_at_each_connection() {
+    let server = RedisServer::builder().password("first").start().await;
+    let current = Arc::new(Mutex::new("first"));
+    let asked = Arc::clone(&current);
+    let manager = ConnectionManager::builder(&format!("redis://{}", server.address()))
+        .unwrap()
+        .credentials(
+            move || {
+                let password = *asked.lock().unwrap();
+                async move { Ok(Credentials::password(password)) }
+            },
+            None,
+        )
+        .open()
+        .unwrap();
+    let redis = attach(&manager, &Profile::CACHE);
+    manager.connected(SOON).await.unwrap();
+
+    *current.lock().unwrap() = "second";
+    let mut client = server.client().await;
+    client.words("CONFIG SET requirepass second").await;
+    let connections = redis.generation();
+    client.words("CLIENT KILL TYPE normal SKIPME yes").await;
+    eventually(SOON, async || redis.generation() > connections).await;
+    manager.connected(SOON).await.unwrap();
+    assert_eq!(redis.get("key".into()).await, Ok(None));
 }

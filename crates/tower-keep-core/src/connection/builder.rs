@@ -1,6 +1,11 @@
-use std::time::Duration;
+use std::{error::Error, future::Future, time::Duration};
 
-use super::{error::OpenError, manager::ConnectionManager, url::ConnectionUrl};
+use super::{
+    credentials::{Credentials, Provider},
+    error::OpenError,
+    manager::ConnectionManager,
+    url::ConnectionUrl,
+};
 
 /// A URL and settings on top of it. A value set here wins over the URL's, and the URL's wins over every handle's
 /// [`Profile`](super::Profile).
@@ -8,11 +13,15 @@ use super::{error::OpenError, manager::ConnectionManager, url::ConnectionUrl};
 #[must_use = "nothing is opened before `open`"]
 pub struct ConnectionBuilder {
     url: ConnectionUrl,
+    provider: Option<Provider>,
 }
 
 impl ConnectionBuilder {
     pub(super) fn new(url: &str) -> Result<Self, OpenError> {
-        Ok(Self { url: url.parse()? })
+        Ok(Self {
+            url: url.parse()?,
+            provider: None,
+        })
     }
 
     /// The deadline of every operation, for all handles.
@@ -47,11 +56,23 @@ impl ConnectionBuilder {
         self
     }
 
+    /// Credentials that change while the application runs: `fetch` is asked before every connection, and its answer
+    /// wins over the URL. With `renew_every` the connection authenticates anew that often, for tokens that the
+    /// server forgets. An error counts as refused credentials, with its words.
+    pub fn credentials<F, Fut>(mut self, fetch: F, renew_every: Option<Duration>) -> Self
+    where
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Credentials, Box<dyn Error + Send + Sync>>> + Send + 'static,
+    {
+        self.provider = Some(Provider::new(fetch, renew_every));
+        self
+    }
+
     /// Returns at once and connects in the background.
     ///
     /// # Errors
     /// If the settings are not understood together, or if there is no tokio runtime.
     pub fn open(self) -> Result<ConnectionManager, OpenError> {
-        ConnectionManager::start(&self.url)
+        ConnectionManager::start(&self.url, self.provider)
     }
 }

@@ -1,16 +1,20 @@
 //! The client library's settings. Everything that is unusual here works around something; ARCHITECTURE.md has the list.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use fred::{
     clients::Client,
     types::{
         Builder,
-        config::{Config, ReconnectPolicy, Server, ServerConfig, TcpConfig, UnresponsiveConfig},
+        config::{
+            Config, CredentialProvider, ReconnectPolicy, Server, ServerConfig, TcpConfig,
+            UnresponsiveConfig,
+        },
     },
 };
 
 use super::{
+    credentials::Provider,
     error::OpenError,
     limits::Overrides,
     target::{Node, Place, Target},
@@ -22,7 +26,11 @@ const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
 const TCP_USER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A client for the target; `None` for `memory:`.
-pub(super) fn build(target: &Target, overrides: &Overrides) -> Result<Option<Client>, OpenError> {
+pub(super) fn build(
+    target: &Target,
+    overrides: &Overrides,
+    provider: Option<Provider>,
+) -> Result<Option<Client>, OpenError> {
     let Some(server) = server_config(&target.place) else {
         return Ok(None);
     };
@@ -42,6 +50,8 @@ pub(super) fn build(target: &Target, overrides: &Overrides) -> Result<Option<Cli
         database: target.database,
         // A first connection that fails is retried in the background like any other.
         fail_fast: false,
+        credential_provider: provider
+            .map(|provider| Arc::new(provider) as Arc<dyn CredentialProvider>),
         ..Config::default()
     };
     let connect_timeout = overrides.connect_timeout.unwrap_or(CONNECT_TIMEOUT);

@@ -11,6 +11,7 @@ use super::{
     builder::ConnectionBuilder,
     client,
     core::Core,
+    credentials::Provider,
     error::{ConnectError, OpenError},
     health::{Cause, ClassHealth, Health, HealthWatch},
     incarnation::Incarnation,
@@ -90,8 +91,9 @@ impl ConnectionManager {
 
     pub(super) fn start(
         ConnectionUrl { target, overrides }: &ConnectionUrl,
+        provider: Option<Provider>,
     ) -> Result<Self, OpenError> {
-        let Some(client) = client::build(target, overrides)? else {
+        let Some(client) = client::build(target, overrides, provider)? else {
             return Ok(Self {
                 inner: Inner::Memory(Memory::default()),
             });

@@ -20,6 +20,7 @@ mod client;
 mod clock;
 mod command;
 mod core;
+mod credentials;
 mod error;
 mod flight;
 mod gate;
@@ -49,6 +50,7 @@ mod watchdog;
 
 pub use self::{
     builder::ConnectionBuilder,
+    credentials::Credentials,
     error::{CommandError, ConnectError, OpenError},
     health::{Cause, Class, ClassHealth, Health, HealthWatch},
     incarnation::{Incarnation, Role},
