@@ -23,3 +23,22 @@ pub mod connection {
     /// Counter: connections made, the first included.
     pub const CONNECTIONS: &str = "tower_keep_redis_connections_total";
 }
+
+/// Metrics of the cache. All caches of a process count together.
+pub mod cache {
+    /// Counter: requests that were looked up. Label `result`: `hit`, `lead` (ran the handler for all who waited),
+    /// `copy` (of another one's run), `failure` (of another one's run), or why it ran by itself: `not_storable`,
+    /// `hit_for_miss`, `wait_timeout`, `full`, `nested`, `abandoned`.
+    pub const REQUESTS: &str = "tower_keep_cache_requests_total";
+    /// Counter: looks into the store that found nothing to serve. Label `cause`: `absent`, `invalidated`,
+    /// `tag_missing` (evicted), `other_incarnation` (the store was emptied), `tags_moved`, `undecodable`.
+    pub const MISSES: &str = "tower_keep_cache_misses_total";
+    /// Counter: fills. Label `outcome`: `stored`, `refused` (overtaken by an invalidation), `redis_away`, `blocked`
+    /// (by a hold or an invalidation not acknowledged), `not_storable`, `failed`, `abandoned`.
+    pub const FILLS: &str = "tower_keep_cache_fills_total";
+    /// Counter: invalidations and flushes. Label `result`: `acknowledged`, or `pending` for those that Redis did not
+    /// acknowledge at once.
+    pub const INVALIDATIONS: &str = "tower_keep_cache_invalidations_total";
+    /// Gauge: invalidations that Redis has not acknowledged yet.
+    pub const PENDING_INVALIDATIONS: &str = "tower_keep_cache_pending_invalidations";
+}

@@ -44,7 +44,7 @@ impl Cache {
         L: Future<Output = Result<T, E>> + Send + 'static,
     {
         let key = load::key(key.as_ref(), freshness.schema);
-        let fill = match self.engine.replace(key.clone(), &freshness.tags).await {
+        let fill = match self.engine.replace(&key, &freshness.tags).await {
             Admission::Lead(fill) => fill,
             Admission::Alone(AloneReason::Abandoned) => return Err(PutError::Stopped),
             Admission::Alone(_) | Admission::Hit(_) | Admission::Copy(_) => {

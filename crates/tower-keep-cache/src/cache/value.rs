@@ -23,6 +23,9 @@ impl Cache {
     /// snapshot from before an invalidation would bring back what was invalidated. The tags of everything cached that
     /// it uses become tags of this value.
     ///
+    /// Two loaders that ask for each other's keys wait for each other, until one of them has waited long enough and
+    /// goes alone.
+    ///
     /// `key` has its own name space, apart from the routes'; two calls with one key must agree on the type. With
     /// Redis away the loader runs, and nothing is stored.
     ///
@@ -51,7 +54,7 @@ impl Cache {
                 match load::decode(&hit, freshness.schema) {
                     Some(value) => return Ok(value),
                     // Made for another type: worth replacing, not worth waiting.
-                    None => self.engine.try_replace(key.clone(), &freshness.tags).await,
+                    None => self.engine.try_replace(&key, &freshness.tags).await,
                 }
             }
             other => other,

@@ -3,7 +3,7 @@
 use std::{any::Any, sync::Arc};
 
 use tokio::{
-    sync::{Semaphore, oneshot},
+    sync::{OwnedSemaphorePermit, Semaphore, oneshot},
     time::{Instant, timeout},
 };
 use tower_keep_core::{
@@ -19,11 +19,12 @@ use super::{
     pending::{self, Invalidation, Pending, Retry, Snapshot},
     scope::Scope,
     settings::Settings,
+    telemetry,
 };
 use crate::{
     entry::Entry,
     key::EntryKey,
-    store::{Lookup, Poll, Store},
+    store::{Lookup, MissCause, Poll, Store},
     tag::{Tag, TagId},
 };
 
@@ -134,40 +135,54 @@ impl Engine {
         budget: Option<&RedisBudget>,
     ) -> Admission {
         let mark = self.flights.mark(key);
-        let start = match self.look_within(key, expected, budget).await {
-            Ok(hit) => return Admission::Hit(hit),
-            Err(start) => start,
+        let admission = match self.look_within(key, expected, budget).await {
+            Ok(hit) => Admission::Hit(hit),
+            Err(_) if Scope::fills(key) => Admission::Alone(AloneReason::Nested),
+            Err(start) => self.join(key, expected, start, mark).await,
         };
-        if Scope::fills(key) {
-            return Admission::Alone(AloneReason::Nested);
-        }
+        telemetry::admitted(&admission);
+        admission
+    }
+
+    /// For a request that has found nothing. `mark` was taken before it looked.
+    async fn join(
+        self: &Arc<Self>,
+        key: &EntryKey,
+        expected: &[Tag],
+        start: Start,
+        mark: u64,
+    ) -> Admission {
         let (waiter, told) = oneshot::channel();
-        let (start, patience, permit) =
-            match self
-                .flights
-                .join(key, waiter, mark, &self.fills, Instant::now())
-            {
-                Joined::Waits => return self.wait(told).await,
-                Joined::Full => return Admission::Alone(AloneReason::Full),
-                Joined::Alone => return Admission::Alone(AloneReason::HitForMiss),
-                Joined::Solo { permit } => (start, Patience::None, permit),
-                Joined::First { look: true, permit } => (Start::Look, Patience::ForEntry, permit),
-                Joined::First {
-                    look: false,
-                    permit,
-                } => (start, Patience::ForEntry, permit),
-            };
+        let joined = self
+            .flights
+            .join(key, waiter, mark, &self.fills, Instant::now());
+        let (start, patience, permit) = match (joined, start) {
+            (Joined::Waits, _) => return self.wait(told).await,
+            (Joined::Full, _) => return Admission::Alone(AloneReason::Full),
+            (Joined::Alone, _) => return Admission::Alone(AloneReason::HitForMiss),
+            (Joined::Solo { permit }, start) => (start, Patience::None, permit),
+            (Joined::First { look: true, permit }, Start::Begin) => {
+                (Start::Look, Patience::ForEntry, permit)
+            }
+            (Joined::First { permit, .. }, start) => (start, Patience::ForEntry, permit),
+        };
         let place = Place::Shared(Arc::clone(&self.flights));
-        let driver = Driver::new(
-            Arc::clone(self),
-            key.clone(),
-            expected.into(),
-            place,
-            patience,
-            permit,
-        );
-        tokio::spawn(driver.drive(start));
+        self.drive(key, expected, place, start, patience, permit);
         self.wait(told).await
+    }
+
+    fn drive(
+        self: &Arc<Self>,
+        key: &EntryKey,
+        expected: &[Tag],
+        place: Place,
+        start: Start,
+        patience: Patience,
+        permit: OwnedSemaphorePermit,
+    ) {
+        let (engine, key) = (Arc::clone(self), key.clone());
+        let driver = Driver::new(engine, key, expected.into(), place, patience, permit);
+        tokio::spawn(driver.drive(start));
     }
 
     /// Looks for a request that may spend only so much time on it. What it brings, or how to go on without.
@@ -205,7 +220,14 @@ impl Engine {
             Lookup::Hit { entry, tags } if !belief.blocked.covers(&tags) => {
                 Some(Hit { entry, tags })
             }
-            _ => None,
+            Lookup::Hit { .. } => {
+                telemetry::missed(MissCause::Invalidated);
+                None
+            }
+            Lookup::Miss(cause) => {
+                telemetry::missed(cause);
+                None
+            }
         })
     }
 
@@ -227,14 +249,14 @@ impl Engine {
     }
 
     /// A fill of `key` whatever the store has for it; nobody joins it. Another fill's end is waited for.
-    pub(crate) async fn replace(self: &Arc<Self>, key: EntryKey, expected: &[Tag]) -> Admission {
+    pub(crate) async fn replace(self: &Arc<Self>, key: &EntryKey, expected: &[Tag]) -> Admission {
         self.private(key, expected, Patience::ForLease).await
     }
 
     /// As [`replace`](Self::replace), but goes alone if there is another fill.
     pub(crate) async fn try_replace(
         self: &Arc<Self>,
-        key: EntryKey,
+        key: &EntryKey,
         expected: &[Tag],
     ) -> Admission {
         self.private(key, expected, Patience::None).await
@@ -242,26 +264,19 @@ impl Engine {
 
     async fn private(
         self: &Arc<Self>,
-        key: EntryKey,
+        key: &EntryKey,
         expected: &[Tag],
         patience: Patience,
     ) -> Admission {
-        if Scope::fills(&key) {
+        if Scope::fills(key) {
             return Admission::Alone(AloneReason::Nested);
         }
         let Ok(permit) = Arc::clone(&self.fills).try_acquire_owned() else {
             return Admission::Alone(AloneReason::Full);
         };
         let (waiter, told) = oneshot::channel();
-        let driver = Driver::new(
-            Arc::clone(self),
-            key,
-            expected.into(),
-            Place::private(waiter),
-            patience,
-            permit,
-        );
-        tokio::spawn(driver.drive(Start::Begin));
+        let place = Place::private(waiter);
+        self.drive(key, expected, place, Start::Begin, patience, permit);
         self.wait(told).await
     }
 
@@ -282,9 +297,13 @@ impl Engine {
         let connection = self
             .lives
             .connection(|| self.retry().pend(Invalidation::Flush))?;
+        let blocked = self.pending.blocked();
+        if blocked.is_some() && self.pending.is_forgotten() {
+            self.retry().start();
+        }
         Ok(Belief {
             connection,
-            blocked: self.pending.blocked(),
+            blocked,
         })
     }
 

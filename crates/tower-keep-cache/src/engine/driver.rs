@@ -20,6 +20,7 @@ use super::{
     fill::{Fill, FillOutcome, Report, Unstored},
     flight::Flight,
     flights::{Flights, Waiter, live},
+    telemetry,
 };
 use crate::{
     entry::Entry,
@@ -223,10 +224,12 @@ impl Driver {
             }) => {
                 tags.extend_from_slice(ids);
                 let outcome = self.store(entry, tags, ttl, lease).await;
+                telemetry::stored(&outcome);
                 let _ = answer.send(outcome);
                 Start::Look
             }
             Some(Report::Fail(copy)) => {
+                telemetry::failed();
                 for waiter in self.place.with(&self.key, Flight::take_all) {
                     let _ = waiter.send(Admission::Copy(Outcome::Failed(Arc::clone(&copy))));
                 }
@@ -234,6 +237,7 @@ impl Driver {
                 Start::Look
             }
             Some(Report::Refuse) => {
+                telemetry::not_storable();
                 if let Place::Shared(flights) = &self.place {
                     flights.not_storable(&self.key, Instant::now());
                 }
@@ -244,6 +248,7 @@ impl Driver {
             // The leader has vanished. The next one gets a token of its own, so that all who are here now count as
             // having joined before.
             None => {
+                telemetry::abandoned();
                 self.release(lease).await;
                 Start::Begin
             }

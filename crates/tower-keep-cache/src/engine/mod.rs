@@ -10,6 +10,7 @@
 //! | `driver` | the task behind a flight: lease, leader, store, and who is told what |
 //! | `fill` | what the leader holds |
 //! | `scope` | the tags that a fill collects from what it reads |
+//! | `telemetry` | what is counted |
 //! | `admission` | the way of a request through all of it |
 
 mod admission;
@@ -22,6 +23,7 @@ mod lives;
 mod pending;
 mod scope;
 mod settings;
+mod telemetry;
 
 #[cfg(test)]
 mod tests;

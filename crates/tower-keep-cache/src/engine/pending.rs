@@ -22,6 +22,7 @@ use tower_keep_core::{
 
 pub(crate) use self::queue::Invalidation;
 use self::queue::{Blocked, Queue};
+use super::telemetry;
 use crate::{store::Store, tag::TagId};
 
 const RETRY_FIRST: Duration = Duration::from_millis(50);
@@ -39,8 +40,17 @@ pub(super) struct Pending {
 struct Inner {
     queue: Queue,
     blocked: Arc<Blocked>,
-    /// A task retries.
-    retrying: bool,
+    task: Task,
+}
+
+/// The task that retries.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+enum Task {
+    #[default]
+    None,
+    Running,
+    /// There will be none any more: the connection manager is closed.
+    Closed,
 }
 
 /// What is blocked for a request that begins now.
@@ -51,6 +61,11 @@ struct Inner {
 pub(super) struct Snapshot(Option<Arc<Blocked>>);
 
 impl Snapshot {
+    /// Whether anything is blocked at all.
+    pub(super) fn is_some(&self) -> bool {
+        self.0.is_some()
+    }
+
     pub(super) fn covers(&self, tags: &[TagId]) -> bool {
         self.0.as_ref().is_some_and(|blocked| blocked.covers(tags))
     }
@@ -69,13 +84,19 @@ impl Pending {
         self.lock().queue.len()
     }
 
-    fn push(&self, invalidation: Invalidation) {
+    /// Whether something is pending and nobody retries it: the task has ended with its runtime.
+    pub(super) fn is_forgotten(&self) -> bool {
+        let inner = self.lock();
+        inner.queue.len() > 0 && inner.task == Task::None
+    }
+
+    pub(super) fn push(&self, invalidation: Invalidation) {
         let mut inner = self.lock();
         inner.queue.push(invalidation);
         self.publish(&mut inner);
     }
 
-    fn acknowledge(&self, number: u64) {
+    pub(super) fn acknowledge(&self, number: u64) {
         let mut inner = self.lock();
         inner.queue.acknowledge(number);
         self.publish(&mut inner);
@@ -83,7 +104,9 @@ impl Pending {
 
     fn publish(&self, inner: &mut Inner) {
         inner.blocked = Arc::new(inner.queue.blocked());
-        self.any.store(inner.queue.len() > 0, Ordering::Release);
+        let pending = inner.queue.len();
+        self.any.store(pending > 0, Ordering::Release);
+        telemetry::pending(pending);
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -103,9 +126,15 @@ pub(super) async fn invalidate(
         invalidation: invalidation.clone(),
     };
     let sent = send(&store, &invalidation, hold).await;
-    if sent.is_ok() {
-        unacknowledged.retry = None;
+    match &sent {
+        Ok(()) => unacknowledged.retry = None,
+        Err(error) => tracing::warn!(
+            target: target::CACHE,
+            %error,
+            "an invalidation is not acknowledged; what it concerns is not served here until it is"
+        ),
     }
+    telemetry::invalidated(sent.is_ok());
     sent
 }
 
@@ -147,12 +176,19 @@ impl Retry {
     /// Blocks what the invalidation concerns until it is acknowledged.
     pub(super) fn pend(self, invalidation: Invalidation) {
         self.pending.push(invalidation);
-        // Outside a runtime the next one that fails starts the task; until then all stays blocked.
-        if let Ok(runtime) = Handle::try_current() {
-            let started = std::mem::replace(&mut self.pending.lock().retrying, true);
-            if !started {
-                runtime.spawn(Running(self).run());
-            }
+        self.start();
+    }
+
+    /// Starts the task, if there is none. Outside a runtime the next request does it; until then all stays blocked.
+    pub(super) fn start(self) {
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
+        let mut inner = self.pending.lock();
+        if inner.task == Task::None {
+            inner.task = Task::Running;
+            drop(inner);
+            runtime.spawn(Running(self).run());
         }
     }
 }
@@ -177,7 +213,10 @@ impl Running {
                     pause = RETRY_FIRST;
                 }
                 // Nothing will ever reach Redis through this manager; what is blocked stays so.
-                Err(CommandError::Closed) => return,
+                Err(CommandError::Closed) => {
+                    pending.lock().task = Task::Closed;
+                    return;
+                }
                 Err(error) => {
                     tracing::debug!(target: target::CACHE, %error, "an invalidation is still pending");
                     tokio::select! {
@@ -193,13 +232,18 @@ impl Running {
     fn front(&self) -> Option<(u64, Invalidation)> {
         let mut inner = self.0.pending.lock();
         let front = inner.queue.front();
-        inner.retrying = front.is_some();
+        if front.is_none() {
+            inner.task = Task::None;
+        }
         front
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.0.pending.lock().retrying = false;
+        let mut inner = self.0.pending.lock();
+        if inner.task == Task::Running {
+            inner.task = Task::None;
+        }
     }
 }

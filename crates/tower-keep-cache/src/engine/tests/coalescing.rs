@@ -1,9 +1,12 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use tokio::time::{Instant, advance, sleep};
+use tokio::time::{Instant, sleep};
 
 use super::rig::{Answer, HANDLER, Rig, Way, count};
-use crate::engine::{Admission, AloneReason, FillOutcome, Settings};
+use crate::{
+    engine::{Admission, AloneReason, FillOutcome, Settings},
+    key::EntryKey,
+};
 
 #[tokio::test(start_paused = true)]
 async fn five_hundred_requests_for_a_cold_key_make_one_run() {
@@ -182,7 +185,7 @@ async fn who_replaces_an_entry_waits_for_the_running_fill_and_is_joined_by_nobod
     sleep(HANDLER / 2).await;
     let Admission::Lead(fill) = rig
         .engine
-        .replace(super::rig::key(), &[super::rig::tag()])
+        .replace(&super::rig::key(), &[super::rig::tag()])
         .await
     else {
         panic!("the lease was given back")
@@ -190,5 +193,28 @@ async fn who_replaces_an_entry_waits_for_the_running_fill_and_is_joined_by_nobod
     assert_eq!(running.await.unwrap(), (Way::Led, 1));
     assert_eq!(rig.run(fill).await, (2, Some(FillOutcome::Stored)));
     assert_eq!(rig.request().await, (Way::Hit, 2));
-    advance(Duration::from_secs(1)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn beyond_the_largest_number_of_fills_requests_go_alone() {
+    let mut rig = Rig::new(Answer::Storable);
+    Arc::make_mut(&mut rig.engine).max_fills(1);
+    let first = rig.spawn();
+    sleep(HANDLER / 2).await;
+    let other = EntryKey::from_parts(&[b"other"]);
+    let refused = rig.engine.admit(&other, &[], None).await;
+    assert!(
+        matches!(refused, Admission::Alone(AloneReason::Full)),
+        "{refused:?}"
+    );
+    assert_eq!(
+        rig.request().await,
+        (Way::Copied, 1),
+        "who joins needs no permit"
+    );
+    first.await.unwrap();
+    assert!(matches!(
+        rig.engine.admit(&other, &[], None).await,
+        Admission::Lead(_)
+    ));
 }

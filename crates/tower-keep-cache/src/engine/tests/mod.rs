@@ -3,3 +3,4 @@
 mod abandoned;
 mod coalescing;
 mod rig;
+mod unacknowledged;

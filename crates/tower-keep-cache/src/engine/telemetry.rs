@@ -1,0 +1,81 @@
+//! What the engine counts. Labels are few and fixed.
+
+use metrics::{counter, gauge};
+use tower_keep_core::telemetry::cache::{
+    FILLS, INVALIDATIONS, MISSES, PENDING_INVALIDATIONS, REQUESTS,
+};
+
+use super::{
+    admission::{Admission, AloneReason, Outcome},
+    fill::{FillOutcome, Unstored},
+};
+use crate::store::MissCause;
+
+pub(super) fn admitted(admission: &Admission) {
+    let result = match admission {
+        Admission::Hit(_) => "hit",
+        Admission::Lead(_) => "lead",
+        Admission::Copy(Outcome::Entry(_)) => "copy",
+        Admission::Copy(Outcome::Failed(_)) => "failure",
+        Admission::Alone(reason) => match reason {
+            AloneReason::NotStorable => "not_storable",
+            AloneReason::HitForMiss | AloneReason::Foreign => "hit_for_miss",
+            AloneReason::WaitTimeout => "wait_timeout",
+            AloneReason::Full => "full",
+            AloneReason::Nested => "nested",
+            AloneReason::Abandoned => "abandoned",
+        },
+    };
+    counter!(REQUESTS, "result" => result).increment(1);
+}
+
+pub(super) fn missed(cause: MissCause) {
+    let cause = match cause {
+        MissCause::Absent => "absent",
+        MissCause::Invalidated => "invalidated",
+        MissCause::TagMissing => "tag_missing",
+        MissCause::OtherIncarnation => "other_incarnation",
+        MissCause::TagsMoved => "tags_moved",
+        MissCause::Undecodable(_) => "undecodable",
+    };
+    counter!(MISSES, "cause" => cause).increment(1);
+}
+
+pub(super) fn stored(outcome: &FillOutcome) {
+    filled(match outcome {
+        FillOutcome::Stored => "stored",
+        FillOutcome::Refused(_) => "refused",
+        FillOutcome::Unstored(Unstored::Redis(_) | Unstored::Budget) => "redis_away",
+        FillOutcome::Unstored(Unstored::Held | Unstored::Pending) => "blocked",
+        FillOutcome::Unstored(Unstored::Abandoned) => "abandoned",
+    });
+}
+
+pub(super) fn failed() {
+    filled("failed");
+}
+
+pub(super) fn not_storable() {
+    filled("not_storable");
+}
+
+pub(super) fn abandoned() {
+    filled("abandoned");
+}
+
+fn filled(outcome: &'static str) {
+    counter!(FILLS, "outcome" => outcome).increment(1);
+}
+
+pub(super) fn invalidated(acknowledged: bool) {
+    let result = if acknowledged {
+        "acknowledged"
+    } else {
+        "pending"
+    };
+    counter!(INVALIDATIONS, "result" => result).increment(1);
+}
+
+pub(super) fn pending(count: usize) {
+    gauge!(PENDING_INVALIDATIONS).set(count as f64);
+}
