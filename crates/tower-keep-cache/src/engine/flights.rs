@@ -178,3 +178,30 @@ impl Flights {
             .unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Else a request whose look has just missed the entry would run the handler again at the end of every fill.
+    #[test]
+    fn who_looked_before_a_flight_ended_with_an_entry_looks_again() {
+        let (flights, fills) = (Flights::new(), Arc::new(Semaphore::new(2)));
+        let key = EntryKey::from_parts(&[b"key"]);
+        let join = |mark| {
+            let (waiter, _) = oneshot::channel();
+            flights.join(&key, waiter, mark, &fills, Instant::now())
+        };
+        let mark = flights.mark(&key);
+        assert!(matches!(join(mark), Joined::First { look: false, .. }));
+        assert!(matches!(join(mark), Joined::Waits));
+        flights.stored(&key);
+        assert!(!flights.next(&key), "both have gone");
+        assert!(matches!(join(mark), Joined::First { look: true, .. }));
+        flights.remove(&key);
+        assert!(matches!(
+            join(flights.mark(&key)),
+            Joined::First { look: false, .. }
+        ));
+    }
+}
