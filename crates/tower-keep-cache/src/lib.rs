@@ -1,12 +1,6 @@
 //! A response cache layer for tower and a cache-aside handle on Redis: one fill per key in the whole
 //! fleet, never stale after an invalidation.
 
-#![allow(
-    dead_code,
-    unused_imports,
-    reason = "the handle that uses it comes next"
-)]
-
 mod answer;
 mod cache;
 mod engine;

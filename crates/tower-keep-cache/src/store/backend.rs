@@ -1,13 +1,10 @@
 use std::{sync::Arc, time::Duration};
 
-use tower_keep_core::{
-    Namespace,
-    connection::{Backend, CommandError},
-};
+use tower_keep_core::connection::CommandError;
 
 use super::{
     answer::{Begin, Lease, Lookup, Poll, Stored},
-    memory::{MemoryStore, MemoryStores},
+    memory::MemoryStore,
     redis::RedisStore,
 };
 use crate::{
@@ -31,16 +28,6 @@ impl Store {
     /// The longest life of an entry, and the longest hold. A year is what HTTP caches take for "for ever";
     /// a number without bound would not fit in a double.
     const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
-
-    /// The store of this namespace behind a connection manager.
-    pub(crate) fn new(backend: Backend, namespace: &Namespace) -> Self {
-        match backend {
-            Backend::Memory(memory) => {
-                Self::Memory(memory.store::<MemoryStores>().namespace(namespace.as_str()))
-            }
-            Backend::Redis(redis) => Self::Redis(RedisStore::new(redis, namespace)),
-        }
-    }
 
     /// The entry under `key`, if it may be served. `expected` are the tags that it is likely to have: a
     /// good guess saves a second round trip, a bad one costs nothing else.

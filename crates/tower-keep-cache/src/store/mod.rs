@@ -63,12 +63,12 @@ mod tags;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use tower_keep_core::connection::CommandError;
-
+#[cfg(test)]
+pub(crate) use self::memory::MemoryStore;
 pub(crate) use self::{
-    answer::{Begin, Lease, Lookup, MissCause, Poll, RefusedCause, Stored},
+    answer::{Begin, Lease, Lookup, Poll, RefusedCause, Stored},
     backend::Store,
-    memory::{MemoryStore, MemoryStores},
+    memory::MemoryStores,
     record::Incarnation,
     redis::RedisStore,
 };

@@ -36,7 +36,7 @@ pub(super) fn search(
                 .await
                 .run(&ops)
                 .await
-                .map_err(|broken| TestCaseError::fail(format!("{broken:?}")))
+                .map_err(|broken| TestCaseError::fail(format!("{:?}: {}", broken.0, broken.1)))
         })
     });
     match found {

@@ -9,8 +9,7 @@ use std::{
     time::Duration,
 };
 
-use testkit::{RedisServer, resp::Client};
-use tokio::sync::OnceCell;
+use testkit::resp::Client;
 use tower_keep_core::{
     Namespace,
     connection::{Backend, ConnectionManager, Profile, Redis, Script},
@@ -99,12 +98,11 @@ impl Keep {
 
     /// On the shared server, in a namespace of its own; each script changed by `change`.
     pub(super) async fn redis(change: impl Fn(&'static str) -> String) -> Self {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let namespace = Namespace::new(&format!("w{count}")).unwrap();
+        let server = testkit::redis().await;
+        let namespace = Namespace::new(server.namespace()).unwrap();
         let scripts = Scripts::from_sources(|source| Script::write(with_clock(&change(source))));
-        let store = RedisStore::with_scripts(redis().await, &namespace, 1, scripts);
-        let client = server().await.client().await;
+        let store = RedisStore::with_scripts(connect(server.url()).await, &namespace, 1, scripts);
+        let client = server.client().await;
         Self::Redis(Box::new(RedisKeep { store, client }))
     }
 
@@ -274,16 +272,6 @@ fn with_clock(source: &str) -> String {
     );
     assert_eq!(source.contains("local now"), source != set, "{source}");
     set
-}
-
-pub(super) async fn server() -> &'static RedisServer {
-    static SERVER: OnceCell<RedisServer> = OnceCell::const_new();
-    SERVER.get_or_init(RedisServer::start).await
-}
-
-/// A connection to the shared server, of this runtime.
-pub(super) async fn redis() -> Redis {
-    connect(&server().await.url()).await
 }
 
 pub(super) async fn connect(url: &str) -> Redis {

@@ -10,15 +10,14 @@ use std::{
 
 use metrics::{Counter, Gauge, Histogram, KeyName, Metadata, Recorder, SharedString, Unit};
 use testkit::{RedisServer, resp::Client};
-use tower_keep_core::Namespace;
+use tower_keep_core::{Namespace, connection::CommandError};
 
 use super::{
     behaviour::{MINUTE, body, entry, fill, lease},
     keep::{connect, connect_with, ids, key},
 };
 use crate::store::{
-    Begin, CommandError, MissCause, RefusedCause, Store, Stored, redis::RedisStore,
-    scripts::Scripts,
+    Begin, RefusedCause, Store, Stored, answer::MissCause, redis::RedisStore, scripts::Scripts,
 };
 
 /// A server of its own with the scripts as they are, and their server's clock.
