@@ -198,19 +198,6 @@ impl Envelope {
     }
 }
 
-impl Undecodable {
-    /// The cause as a fixed word, for a metric's label.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Foreign => "foreign",
-            Self::Version => "version",
-            Self::Checksum => "checksum",
-            Self::Length => "length",
-            Self::Content => "content",
-        }
-    }
-}
-
 /// Room for the metadata: two flags, three numbers of up to ten bytes, three of up to five.
 const METADATA: usize = 56;
 

@@ -66,7 +66,7 @@ mod tests;
 #[cfg(test)]
 pub(crate) use self::memory::MemoryStore;
 pub(crate) use self::{
-    answer::{Begin, Lease, Lookup, Poll, RefusedCause, Stored},
+    answer::{Begin, Lease, Lookup, MissCause, Poll, RefusedCause, Stored},
     backend::Store,
     memory::MemoryStores,
     record::Incarnation,

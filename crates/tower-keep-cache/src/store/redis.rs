@@ -19,7 +19,6 @@ use crate::{
     entry::{Entry, Envelope},
     key::EntryKey,
     tag::{Tag, TagId},
-    telemetry::UNREADABLE,
 };
 
 /// The store of one namespace in Redis.
@@ -251,14 +250,14 @@ impl RedisStore {
     ) -> Result<Lookup, CommandError> {
         let tags = match reading.judge() {
             Verdict::Servable { entry, tags } => return Ok(Lookup::Hit { entry, tags }),
-            Verdict::Miss(cause) => return Ok(miss(cause)),
+            Verdict::Miss(cause) => return Ok(Lookup::Miss(cause)),
             Verdict::Unexpected { tags } => tags,
         };
         self.shared.remembered.remember(key, &tags);
         let again = self.read(place, tags).await?;
         Ok(match again.judge() {
             Verdict::Servable { entry, tags } => Lookup::Hit { entry, tags },
-            Verdict::Miss(cause) => miss(cause),
+            Verdict::Miss(cause) => Lookup::Miss(cause),
             Verdict::Unexpected { tags } => {
                 self.shared.remembered.remember(key, &tags);
                 Lookup::Miss(MissCause::TagsMoved)
@@ -317,13 +316,6 @@ impl RedisStore {
             .await?
             .into_integer()
     }
-}
-
-fn miss(cause: MissCause) -> Lookup {
-    if let MissCause::Undecodable(why) = cause {
-        metrics::counter!(UNREADABLE, "cause" => why.name()).increment(1);
-    }
-    Lookup::Miss(cause)
 }
 
 fn nonce() -> Result<Nonce, CommandError> {

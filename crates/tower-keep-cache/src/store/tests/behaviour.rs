@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::keep::{Keep, ids, key, tags};
 use crate::{
     entry::Entry,
-    store::{Begin, Lease, Lookup, Poll, RefusedCause, Store, Stored, answer::MissCause},
+    store::{Begin, Lease, Lookup, MissCause, Poll, RefusedCause, Store, Stored},
 };
 
 pub(super) const MINUTE: Duration = Duration::from_secs(60);

@@ -1,14 +1,7 @@
 //! What only a server can show: lifetimes, commands, partitions, restarts.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::time::Duration;
 
-use metrics::{Counter, Gauge, Histogram, KeyName, Metadata, Recorder, SharedString, Unit};
 use testkit::{RedisServer, resp::Client};
 use tower_keep_core::{Namespace, connection::CommandError};
 
@@ -17,7 +10,7 @@ use super::{
     keep::{connect, connect_with, ids, key},
 };
 use crate::store::{
-    Begin, RefusedCause, Store, Stored, answer::MissCause, redis::RedisStore, scripts::Scripts,
+    Begin, MissCause, RefusedCause, Store, Stored, redis::RedisStore, scripts::Scripts,
 };
 
 /// A server of its own with the scripts as they are, and their server's clock.
@@ -185,38 +178,8 @@ async fn a_lease_that_is_not_renewed_ends_by_itself() {
     assert_eq!(refused, Stored::Refused(RefusedCause::LeaseLost));
 }
 
-/// Counts what cannot be read, whatever the cause.
-#[derive(Default)]
-struct Unreadable(Arc<AtomicU64>);
-
-impl Recorder for Unreadable {
-    fn register_counter(&self, key: &metrics::Key, _: &Metadata<'_>) -> Counter {
-        match key.name() == crate::telemetry::UNREADABLE {
-            true => Counter::from_arc(Arc::clone(&self.0)),
-            false => Counter::noop(),
-        }
-    }
-
-    fn register_gauge(&self, _: &metrics::Key, _: &Metadata<'_>) -> Gauge {
-        Gauge::noop()
-    }
-
-    fn register_histogram(&self, _: &metrics::Key, _: &Metadata<'_>) -> Histogram {
-        Histogram::noop()
-    }
-
-    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-
-    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-
-    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-}
-
 #[tokio::test]
-async fn what_cannot_be_read_is_a_counted_miss_and_is_replaced() {
-    let counted = Unreadable::default();
-    // For this thread, which is the one that the test's runtime has.
-    let _guard = metrics::set_default_local_recorder(&counted);
+async fn what_cannot_be_read_is_a_miss_and_is_replaced() {
     let (_server, store, mut client) = server().await;
     let damages = [
         "SETRANGE {} 2 x",
@@ -237,7 +200,6 @@ async fn what_cannot_be_read_is_a_counted_miss_and_is_replaced() {
         assert_eq!(fill(&store, 0, 3, "b").await, Stored::Stored);
         assert_eq!(body(&store, 0, 3).await.unwrap(), "b");
     }
-    assert_eq!(counted.0.load(Ordering::Relaxed), damages.len() as u64);
 }
 
 /// As in a cluster, where each partition is in another slot, and the server would refuse a script that
