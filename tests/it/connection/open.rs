@@ -23,6 +23,20 @@ async fn a_bad_url_is_an_error_that_names_what_is_wrong() {
 }
 
 #[tokio::test]
+async fn a_limit_of_zero_is_refused() {
+    let builder = || ConnectionManager::builder("redis://localhost").unwrap();
+    for (builder, named) in [
+        (builder().command_timeout(Duration::ZERO), "command_timeout"),
+        (builder().stall_age(Duration::ZERO), "stall_age"),
+        (builder().connect_timeout(Duration::ZERO), "connect_timeout"),
+        (builder().in_flight(0), "in_flight"),
+    ] {
+        let message = builder.open().unwrap_err().to_string();
+        assert!(message.contains(named), "{named}: {message}");
+    }
+}
+
+#[tokio::test]
 async fn a_url_with_tls_names_the_feature_that_it_needs() {
     let error = ConnectionManager::open("rediss://localhost").unwrap_err();
     assert!(

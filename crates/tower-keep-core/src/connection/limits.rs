@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::profile::Profile;
+use super::{error::OpenError, profile::Profile};
 
 /// Settings from the URL or the builder. Each wins over every profile.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -20,6 +20,36 @@ pub(super) struct Overrides {
     pub(super) tcp_user_timeout: Option<Duration>,
     pub(super) probe_interval: Option<Duration>,
 }
+
+impl Overrides {
+    /// A zero would mean "no limit" to the client library, or "nothing at all" here.
+    pub(super) fn check(&self) -> Result<(), OpenError> {
+        let zeros = [
+            ("command_timeout", self.command_timeout),
+            ("stall_age", self.stall_age),
+            ("connect_timeout", self.connect_timeout),
+            ("tcp_user_timeout", self.tcp_user_timeout),
+            ("probe_interval", self.probe_interval),
+        ];
+        let zero = zeros
+            .into_iter()
+            .find(|(_, value)| value.is_some_and(|value| value < MILLISECOND));
+        let refuse = |name, expected| {
+            Err(OpenError::InvalidOption {
+                name,
+                value: String::from("0"),
+                expected,
+            })
+        };
+        match (zero, self.in_flight) {
+            (Some((name, _)), _) => refuse(name, "a duration from 1ms"),
+            (None, Some(0)) => refuse("in_flight", "a whole number from 1"),
+            (None, _) => Ok(()),
+        }
+    }
+}
+
+const MILLISECOND: Duration = Duration::from_millis(1);
 
 /// The limits of the connection that its handles share.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

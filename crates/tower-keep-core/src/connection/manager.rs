@@ -93,6 +93,7 @@ impl ConnectionManager {
         ConnectionUrl { target, overrides }: &ConnectionUrl,
         provider: Option<Provider>,
     ) -> Result<Self, OpenError> {
+        overrides.check()?;
         let Some(client) = client::build(target, overrides, provider)? else {
             return Ok(Self {
                 inner: Inner::Memory(Memory::default()),

@@ -48,6 +48,8 @@ pub(super) fn spawn(core: &Arc<Core>) {
 
 struct Prober {
     core: Arc<Core>,
+    /// Names the node that is asked: always the same one, or a cluster would seem to change all the time.
+    key: Key,
     script: Script,
     delay: Duration,
     /// Probes in a row without a reply.
@@ -71,6 +73,7 @@ impl Prober {
     fn new(core: Arc<Core>) -> Self {
         Self {
             core,
+            key: Key::from(PROBE_KEY),
             script: Script::write(include_str!("probe.lua")),
             delay: FIRST_DELAY,
             silent: 0,
@@ -96,6 +99,9 @@ impl Prober {
                 () = self.core.probe_now.notified() => self.delay = FIRST_DELAY,
             }
             self.round().await;
+            for class in Class::ALL {
+                telemetry::up(&self.core.server, class, self.core.gate(class).is_up());
+            }
         }
     }
 
@@ -116,7 +122,12 @@ impl Prober {
             return;
         }
         self.generation = generation;
-        let reads = finding(&self.core.probe(Command::read("PING").anywhere()).await);
+        let reads = finding(
+            &self
+                .core
+                .probe(Command::read("PING").beside(Some(&self.key)))
+                .await,
+        );
         self.conclude(Class::Read, reads);
         let writes = self.probe_writes().await;
         self.conclude(Class::Write, writes);
@@ -155,10 +166,10 @@ impl Prober {
     }
 
     async fn probe_writes(&mut self) -> Finding {
-        let key = Key::from(PROBE_KEY);
+        let key = &self.key;
         let call = |name, script: &bytes::Bytes| {
             Command::write(name)
-                .beside(Some(&key))
+                .beside(Some(key))
                 .arg(script.clone())
                 .arg(1_i64)
                 .key(key.clone())
@@ -200,7 +211,7 @@ impl Prober {
 
     /// A section of `INFO`, empty if it is denied; `None` if there was no answer.
     async fn info(&self, section: &'static str) -> Option<Result<String, Unfit>> {
-        let command = Command::read("INFO").anywhere().arg(section);
+        let command = Command::read("INFO").beside(Some(&self.key)).arg(section);
         Some(match self.core.probe(command).await.ok()? {
             Resp3Frame::BlobString { data, .. } => Ok(String::from_utf8_lossy(&data).into_owned()),
             Resp3Frame::SimpleError { data, .. } => match reply::unfit(&data) {

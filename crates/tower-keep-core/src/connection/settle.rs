@@ -71,7 +71,7 @@ impl Core {
             core: Arc::clone(self),
             due: now + deadline,
         };
-        if before == 0 && self.watchdog_rests.load(Ordering::Acquire) {
+        if before == 0 && self.watchdog_rests.load(Ordering::SeqCst) {
             self.watch_now.notify_one();
         }
         (before < limit).then_some(place)

@@ -17,12 +17,12 @@ use super::{
 pub(super) fn tripped(server: &Arc<str>, class: Class, cause: &Cause) {
     tracing::warn!(target: CONNECTION, %server, class = class.name(), %cause, "redis is down");
     counter!(TRIPS, "server" => Arc::clone(server), "class" => class.name(), "cause" => cause.label()).increment(1);
-    gauge!(UP, "server" => Arc::clone(server), "class" => class.name()).set(0.0);
+    up(server, class, false);
 }
 
 pub(super) fn restored(server: &Arc<str>, class: Class) {
     tracing::info!(target: CONNECTION, %server, class = class.name(), "redis is up");
-    gauge!(UP, "server" => Arc::clone(server), "class" => class.name()).set(1.0);
+    up(server, class, true);
 }
 
 pub(super) fn deadline(server: &Arc<str>) {
@@ -67,4 +67,10 @@ pub(super) fn evicts(server: &Arc<str>, policy: &str) {
         "maxmemory-policy lets redis evict keys that must be kept: sessions, tokens and limits belong on a server with \
          noeviction"
     );
+}
+
+/// Said again and again, for a recorder that is installed late.
+pub(super) fn up(server: &Arc<str>, class: Class, up: bool) {
+    gauge!(UP, "server" => Arc::clone(server), "class" => class.name())
+        .set(f64::from(u8::from(up)));
 }

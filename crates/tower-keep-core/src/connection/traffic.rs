@@ -17,7 +17,8 @@ pub(super) struct Traffic {
 impl Traffic {
     /// Takes a place. Says how many were taken before; the first one starts the wait for a reply.
     pub(super) fn depart(&self, now: Duration) -> usize {
-        let before = self.in_flight.fetch_add(1, Ordering::AcqRel);
+        // Ordered with the watchdog's flag: either it sees this departure, or this departure sees that it rests.
+        let before = self.in_flight.fetch_add(1, Ordering::SeqCst);
         if before == 0 {
             self.restart_silence(now);
         }
@@ -29,7 +30,7 @@ impl Traffic {
     }
 
     pub(super) fn in_flight(&self) -> usize {
-        self.in_flight.load(Ordering::Acquire)
+        self.in_flight.load(Ordering::SeqCst)
     }
 
     pub(super) fn replied(&self, now: Duration) {

@@ -105,17 +105,15 @@ fn kind_of(scheme: &str) -> Result<(Kind, bool), OpenError> {
             String::new()
         })
     };
-    let (name, tls, suffix) = ["rediss", "valkeys", "redis", "valkey"]
-        .into_iter()
-        .find_map(|name| {
-            Some((
-                name,
-                name.ends_with("ss") || name == "valkeys",
-                scheme.strip_prefix(name)?,
-            ))
-        })
-        .ok_or_else(unknown)?;
-    debug_assert!(!name.is_empty());
+    let (tls, suffix) = [
+        ("rediss", true),
+        ("valkeys", true),
+        ("redis", false),
+        ("valkey", false),
+    ]
+    .into_iter()
+    .find_map(|(name, tls)| Some((tls, scheme.strip_prefix(name)?)))
+    .ok_or_else(unknown)?;
     let kind = match suffix {
         "" => Kind::Server,
         "+unix" if !tls => Kind::Unix,

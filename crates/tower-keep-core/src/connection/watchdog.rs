@@ -6,8 +6,8 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{core::Core, health::Cause};
 
-/// How long nothing must have been in flight before the watchdog rests. Waking it costs more than one more look.
-const RESTLESS: Duration = Duration::from_millis(500);
+/// The watchdog rests when nothing was in flight for so many stall ages. Waking it costs more than one more look.
+const RESTLESS: u32 = 4;
 
 pub(super) fn spawn(core: &Arc<Core>) {
     let core = Arc::clone(core);
@@ -26,7 +26,7 @@ async fn watch(core: &Core) {
         let silence = core.silence();
         if silence.is_some() {
             last_busy = Instant::now();
-        } else if last_busy.elapsed() > RESTLESS {
+        } else if last_busy.elapsed() > stall_age * RESTLESS {
             rest(core).await;
             last_busy = Instant::now();
             continue;
@@ -53,12 +53,12 @@ async fn nap(core: &Core, duration: Duration, stall_age: Duration) {
 }
 
 async fn rest(core: &Core) {
-    core.watchdog_rests.store(true, Ordering::Release);
+    core.watchdog_rests.store(true, Ordering::SeqCst);
     // Something may have taken off just before the flag was up.
     if core.in_flight() == 0 {
         core.watch_now.notified().await;
     }
-    core.watchdog_rests.store(false, Ordering::Release);
+    core.watchdog_rests.store(false, Ordering::SeqCst);
 }
 
 #[cfg(test)]
@@ -106,8 +106,8 @@ mod tests {
     async fn silence_while_something_is_in_flight_trips_both_classes() {
         let core = core();
         // Long enough for the watchdog to rest.
-        pass(RESTLESS * 3).await;
-        assert!(core.watchdog_rests.load(Ordering::Acquire));
+        pass(Profile::CACHE.stall_age * RESTLESS * 3).await;
+        assert!(core.watchdog_rests.load(Ordering::SeqCst));
         let place = core.take_place(core.now(), 50 * MS, 10);
         pass(20 * MS).await;
         assert!(core.health.borrow().is_up());
@@ -125,7 +125,7 @@ mod tests {
             core.traffic.replied(core.now());
         }
         drop(place);
-        pass(RESTLESS * 2).await;
+        pass(Profile::CACHE.stall_age * RESTLESS * 2).await;
         assert!(core.health.borrow().is_up());
     }
 
