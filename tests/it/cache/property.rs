@@ -251,7 +251,16 @@ async fn in_this_process_nothing_from_before_an_invalidation_is_read_after_it() 
     }
 }
 
-#[tokio::test]
+/// On two threads, where they really meet.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_two_threads_nothing_from_before_an_invalidation_is_read_after_it() {
+    for seed in 0..20 {
+        let world = World::new(in_process(), MILLISECOND, Put::Reads);
+        world.run(seed, 30).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_redis_nothing_from_before_an_invalidation_is_read_after_it() {
     for seed in 0..8 {
         let redis = testkit::redis().await;

@@ -22,7 +22,9 @@ pub(super) const PATIENT: &str = "?command_timeout=2s&stall_age=1s";
 pub(super) async fn cache(url: &str, namespace: &str) -> Cache {
     let manager = ConnectionManager::open(&format!("{url}{PATIENT}")).unwrap();
     manager.connected(SOON).await.unwrap();
-    Cache::new(manager).namespace(&Namespace::new(namespace).unwrap())
+    Cache::new(manager)
+        .namespace(&Namespace::new(namespace).unwrap())
+        .wait_timeout(SOON)
 }
 
 /// A cache on the Redis that all tests share.

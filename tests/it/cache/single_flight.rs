@@ -1,6 +1,13 @@
 //! One process, on both backends.
 
-use std::{convert::Infallible, future::pending, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    future::{pending, poll_fn},
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 
 use testkit::eventually;
 use tokio::sync::Barrier;
@@ -120,6 +127,46 @@ async fn the_first_caller_may_go_away() {
         assert!(answers.into_iter().all(|answer| answer.unwrap() == 1));
         assert_eq!(runs.count(), 1);
     }
+}
+
+/// Wherever it is dropped: whoever asks next gets the value, and nothing has to run out before.
+#[tokio::test]
+async fn a_caller_that_goes_away_at_any_point_blocks_nobody() {
+    for cache in backends().await {
+        let runs = Runs::default();
+        for polls in 0.. {
+            cache.invalidate(["tag"]).await.unwrap();
+            let load = runs.load(Duration::ZERO, Ok::<_, Infallible>);
+            let finished = polled(polls, cache.get_or_load("key", tagged("tag"), load)).await;
+            let answers = ask(&cache, 3, || runs.load(Duration::ZERO, Ok::<_, Infallible>)).await;
+            let values: Vec<_> = answers.into_iter().map(Result::unwrap).collect();
+            assert!(
+                values.iter().all(|value| *value == values[0]),
+                "after {polls} polls: {values:?}"
+            );
+            if finished {
+                break;
+            }
+        }
+    }
+}
+
+/// Polls a future so many times at most, then drops it.
+async fn polled<F: Future>(polls: usize, future: F) -> bool {
+    let mut future = pin!(future);
+    let mut polled = 0;
+    poll_fn(|cx| {
+        if polled == polls {
+            return Poll::Ready(false);
+        }
+        polled += 1;
+        match future.as_mut().poll(cx) {
+            Poll::Ready(_) => Poll::Ready(true),
+            Poll::Pending if polled == polls => Poll::Ready(false),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
 }
 
 #[tokio::test]

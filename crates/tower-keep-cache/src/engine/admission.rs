@@ -12,11 +12,12 @@ use tower_keep_core::{
 };
 
 use super::{
-    driver::{Driver, Patience, Place, Start},
+    driver::{Driver, Patience, Start},
     fill::{Fill, Unstored},
     flights::{Flights, Joined},
     lives::{Connection, Lives},
     pending::{self, Invalidation, Pending, Retry, Snapshot},
+    place::Place,
     scope::Scope,
     settings::Settings,
     telemetry,

@@ -5,10 +5,7 @@
 //! stores, and tells everybody. No request's end can therefore stop a flight, and a request that is dropped at any
 //! point leaves nothing behind.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
     sync::{OwnedSemaphorePermit, oneshot},
@@ -19,7 +16,8 @@ use super::{
     admission::{Admission, AloneReason, Engine, Hit, Outcome, Watched},
     fill::{Fill, FillOutcome, Report, Unstored},
     flight::Flight,
-    flights::{Flights, Waiter, live},
+    flights::live,
+    place::Place,
     telemetry,
 };
 use crate::{
@@ -32,15 +30,6 @@ use crate::{
 /// Between two looks at a key that another process fills. Short at first, as most fills are.
 const POLL_FIRST: Duration = Duration::from_millis(5);
 const POLL_LAST: Duration = Duration::from_millis(50);
-
-/// Where a driver finds those who wait.
-#[derive(Debug)]
-pub(super) enum Place {
-    /// Every request for the key joins.
-    Shared(Arc<Flights>),
-    /// Nobody joins.
-    Private(Mutex<Flight<Waiter>>),
-}
 
 /// What to do about a lease that somebody else holds.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -389,31 +378,4 @@ fn jittered(pause: Duration) -> Duration {
     // Without randomness all is as right, only not as even.
     let share = getrandom::u32().map_or(1.0, |random| f64::from(random) / f64::from(u32::MAX));
     pause.mul_f64(0.5 + share / 2.0)
-}
-
-impl Place {
-    pub(super) fn private(waiter: Waiter) -> Self {
-        let mut flight = Flight::new();
-        flight.join(waiter, live);
-        Self::Private(Mutex::new(flight))
-    }
-
-    fn with<R>(&self, key: &EntryKey, act: impl FnOnce(&mut Flight<Waiter>) -> R) -> R {
-        match self {
-            Self::Shared(flights) => flights.with(key, act),
-            Self::Private(flight) => {
-                act(&mut flight.lock().unwrap_or_else(PoisonError::into_inner))
-            }
-        }
-    }
-
-    fn next(&self, key: &EntryKey) -> bool {
-        match self {
-            Self::Shared(flights) => flights.next(key),
-            Self::Private(flight) => flight
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .next(live),
-        }
-    }
 }

@@ -7,6 +7,7 @@
 //! | `pending` | invalidations that Redis has not acknowledged: what is blocked meanwhile, and the retry |
 //! | `lives` | which Redis answers, and whether it may have forgotten something |
 //! | `flights` | the flights of this process, by key |
+//! | `place` | where a driver finds those who wait: where every request joins, or apart from them |
 //! | `driver` | the task behind a flight: lease, leader, store, and who is told what |
 //! | `fill` | what the leader holds |
 //! | `scope` | the tags that a fill collects from what it reads |
@@ -21,6 +22,7 @@ mod flights;
 mod hit_for_miss;
 mod lives;
 mod pending;
+mod place;
 mod scope;
 mod settings;
 mod telemetry;
@@ -28,10 +30,6 @@ mod telemetry;
 #[cfg(test)]
 mod tests;
 
-#[allow(
-    unused_imports,
-    reason = "the handle and the layer that use it come next"
-)]
 pub(crate) use self::{
     admission::{Admission, AloneReason, Engine, Hit, Outcome},
     fill::{Fill, FillOutcome, Unstored},

@@ -2,7 +2,7 @@ use std::{future::Future, pin::pin, sync::atomic::Ordering, task::Poll, time::Du
 
 use tokio::time::{Instant, sleep, timeout};
 
-use super::rig::{Answer, HANDLER, Rig, Way, entry, key, tag};
+use super::rig::{Answer, HANDLER, Rig, Way, entry};
 use crate::{
     engine::{Admission, Settings},
     store::Lease,
@@ -130,7 +130,6 @@ fn a_runtime_that_stops_strands_nobody_on_another_one() {
     drop(fill);
     let (way, _) = staying.block_on(waits).unwrap();
     assert!(matches!(way, Way::Alone(_)), "{way:?}");
-    let _ = (key(), tag());
     assert!(rig.engine.flights.is_empty());
 }
 

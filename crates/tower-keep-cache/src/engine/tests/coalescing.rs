@@ -2,9 +2,9 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep};
 
-use super::rig::{Answer, HANDLER, Rig, Way, count};
+use super::rig::{Answer, HANDLER, Rig, Way, count, key, tag};
 use crate::{
-    engine::{Admission, AloneReason, FillOutcome, Settings},
+    engine::{Admission, AloneReason, FillOutcome, Scope, Settings},
     key::EntryKey,
 };
 
@@ -170,7 +170,7 @@ async fn a_slow_fill_keeps_its_lease_and_a_fill_without_end_does_not() {
 #[tokio::test(start_paused = true)]
 async fn a_fill_of_a_key_inside_its_own_fill_does_not_wait_for_itself() {
     let rig = Rig::new(Answer::Storable);
-    let scope = crate::engine::Scope::new(super::rig::key());
+    let scope = Scope::new(key());
     let Admission::Lead(_outer) = rig.admit().await else {
         panic!("a cold key")
     };
@@ -183,11 +183,7 @@ async fn who_replaces_an_entry_waits_for_the_running_fill_and_is_joined_by_nobod
     let rig = Rig::new(Answer::Storable);
     let running = rig.spawn();
     sleep(HANDLER / 2).await;
-    let Admission::Lead(fill) = rig
-        .engine
-        .replace(&super::rig::key(), &[super::rig::tag()])
-        .await
-    else {
+    let Admission::Lead(fill) = rig.engine.replace(&key(), &[tag()]).await else {
         panic!("the lease was given back")
     };
     assert_eq!(running.await.unwrap(), (Way::Led, 1));
