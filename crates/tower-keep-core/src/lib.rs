@@ -5,7 +5,7 @@
 //! | [`Rejection`], [`Rejected`], [`Protocol`] | how a layer refuses a request, in the bytes of the request's protocol |
 //! | [`Identity`], [`SessionTouched`], [`GuardOutcome`], [`RedisBudget`] | what layers and handlers tell each other through extensions |
 //! | [`Body`], [`body`] | one response body for all layers: passed through, in memory, or fed by another task |
-//! | [`breaker`] | the circuit breaker's state machine, pure: the health gate and the guard decide by it |
+//! | [`breaker`] | the circuit breaker's state machine, pure: what a circuit guard decides by |
 //! | [`connection`] | Redis: one connection with deadlines, health and reconnection, or stores in this process |
 //! | [`extract`] | who a request is counted for: client address, header, cookie, identity, route |
 //! | [`Namespace`], [`digest`] | how keys in Redis are made |

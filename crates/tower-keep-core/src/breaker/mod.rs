@@ -1,7 +1,7 @@
 //! The circuit breaker as a pure state machine: no lock, no allocation, no clock of its own.
 //!
-//! The health gate of the connection and the circuit guard drive it; this module only decides. Time is passed in
-//! as the duration since a start of the owner's choosing, so every decision can be replayed.
+//! A circuit guard drives it; this module only decides. Time is passed in as the duration since a start of the
+//! owner's choosing, so every decision can be replayed.
 //!
 //! The rules it obeys, each the answer to a trace that wedged or fooled a simpler breaker:
 //!

@@ -104,6 +104,16 @@ fn a_stall_is_noticed_by_the_watchdog_and_by_the_next_call() {
 }
 
 #[test]
+fn calls_that_are_dropped_do_not_hide_a_hang() {
+    let breaker = machine(quiet().stall_after(at(25)));
+    let _hung = breaker.admit(at(0)).unwrap();
+    for now in [5, 10, 15, 20].map(at) {
+        assert_eq!(call(&breaker, Outcome::Dropped, now), None);
+    }
+    assert_eq!(breaker.check_stall(at(25)).unwrap().cause, Cause::Stall);
+}
+
+#[test]
 fn the_watchdog_notices_late_probes() {
     let breaker = machine(quiet());
     breaker.trip(Cause::Reported, at(0)).unwrap();

@@ -108,7 +108,7 @@ fn order(breaker: &StateMachine, state: State) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_machine_does_what_the_model_does(settings in settings(), steps in vec(step(), 1..300)) {
