@@ -27,8 +27,9 @@ use crate::{
     tag::{Tag, TagId},
 };
 
-/// Between two looks at a key that another process fills. Short at first, as most fills are.
-const POLL_FIRST: Duration = Duration::from_millis(5);
+/// Between two looks at a key that another process fills, at most; half of it at least. Short at first, as most fills
+/// are.
+const POLL_FIRST: Duration = Duration::from_millis(10);
 const POLL_LAST: Duration = Duration::from_millis(50);
 
 /// What to do about a lease that somebody else holds.
@@ -212,9 +213,15 @@ impl Driver {
                 answer,
             }) => {
                 tags.extend_from_slice(ids);
+                let spare = lease.clone();
                 let outcome = self.store(entry, tags, ttl, lease).await;
                 telemetry::stored(&outcome);
+                let unanswered = matches!(outcome, FillOutcome::Unstored(Unstored::Redis(_)));
                 let _ = answer.send(outcome);
+                // A store that has not arrived has not ended the lease, and must not store any more.
+                if unanswered {
+                    self.release(spare).await;
+                }
                 Start::Look
             }
             Some(Report::Fail(copy)) => {
