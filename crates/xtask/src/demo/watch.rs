@@ -48,11 +48,13 @@ The storefront serves http://{address} (Ctrl-C ends everything). Try, in another
   curl http://{address}/readyz
   kill -STOP {redis}                         # Redis hangs: pages are still served
   kill -CONT {redis}                         # and it is back
+
+Every second: requests for pages, hits now and since the start, and queries that reached Postgres.
 "
     )
 }
 
-/// A line a second: on a terminal always the same one.
+/// A line a second: on a terminal always the same one, which 80 columns hold.
 async fn show(stage: &Stage) -> Outcome {
     let redraw = io::stdout().is_terminal();
     let start = Instant::now();
@@ -91,7 +93,7 @@ fn line(elapsed: Duration, now: Counters, before: Counters) -> String {
         requests => format!("{:3} %", counters.hits * 100 / requests),
     };
     format!(
-        "{:5} s  requests {:7}, {:4}/s   hits {} now, {} in all   Postgres queries {:6}, {:4}/s",
+        "{:4} s {:6} requests {:4}/s  hits {} ({} in all)  queries {:5} {:4}/s",
         elapsed.as_secs(),
         now.requests,
         last.requests,
@@ -123,18 +125,19 @@ mod tests {
         let line = line(Duration::from_secs(12), now, before);
         for part in [
             "12 s",
-            "200,  100/s",
-            "90 % now",
+            "200 requests  100/s",
+            "90 % (",
             "45 % in all",
-            "110,   10/s",
+            "queries   110   10/s",
         ] {
             assert!(line.contains(part), "{part} in {line}");
         }
+        assert!(line.chars().count() <= 80, "{line}");
     }
 
     #[test]
     fn no_requests_have_no_ratio() {
         let nothing = Counters::default();
-        assert!(line(Duration::ZERO, nothing, nothing).contains("– now"));
+        assert!(line(Duration::ZERO, nothing, nothing).contains("hits    – ("));
     }
 }
