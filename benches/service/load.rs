@@ -63,8 +63,8 @@ impl Load {
     /// So many times, one after the other, with something added to the path.
     pub(crate) async fn times(
         &self,
-        times: u64,
-        added: impl Fn(u64) -> String,
+        times: u32,
+        added: impl Fn(u32) -> String,
     ) -> Result<(), Failure> {
         let mut connection = Connection::open(self.address).await?;
         for number in 0..times {

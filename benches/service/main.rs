@@ -32,7 +32,7 @@ const CONNECTIONS: usize = 64;
 const BODIES: [usize; 2] = [1024, 100 * 1024];
 /// Before the first turn: connections, caches and the branch predictor.
 const WARM_UP: Duration = Duration::from_millis(300);
-const COUNTED: u64 = 500;
+const COUNTED: u32 = 500;
 
 type Failure = Box<dyn Error + Send + Sync>;
 
@@ -95,22 +95,19 @@ impl Variant {
     }
 }
 
-/// Commands that Redis has seen for a hit and for a miss; the prober's are among them.
+/// Commands sent to Redis for a hit and for a miss; the prober's few are among them, what scripts call is not.
 async fn count_commands(redis: &RedisServer, address: SocketAddr) -> Result<(), Failure> {
-    let mut client = redis.client().await;
-    let body = BODIES[0];
-    let before = commands(&mut client).await?;
-    Load::new(address, &Variant::Cache.path(body))
-        .times(COUNTED, |_| String::new())
-        .await?;
-    let hits = commands(&mut client).await? - before;
-    Load::new(address, &Variant::Cache.path(body))
+    let cached = Load::new(address, &Variant::Cache.path(BODIES[0]));
+    let mut monitor = Monitor::start(redis).await?;
+    cached.times(COUNTED, |_| String::new()).await?;
+    let hits = monitor.sent(redis).await?;
+    cached
         .times(COUNTED, |number| format!("?page={number}"))
         .await?;
     // A fill is stored after its answer.
     tokio::time::sleep(WARM_UP).await;
-    let misses = commands(&mut client).await? - before - hits;
-    let each = |count: u64| f64::from(u32::try_from(count).unwrap_or(u32::MAX)) / 500.0;
+    let misses = monitor.sent(redis).await?;
+    let each = |count: u32| f64::from(count) / f64::from(COUNTED);
     println!(
         "Redis commands per hit {:.2}, per miss {:.2}",
         each(hits),
@@ -119,16 +116,29 @@ async fn count_commands(redis: &RedisServer, address: SocketAddr) -> Result<(), 
     Ok(())
 }
 
-async fn commands(client: &mut Client) -> Result<u64, Failure> {
-    let stats = client.words("INFO stats").await;
-    let line = stats
-        .text()
-        .lines()
-        .find_map(|line| line.strip_prefix("total_commands_processed:"))
-        .map(str::trim);
-    Ok(line
-        .ok_or("INFO has no total_commands_processed")?
-        .parse()?)
+/// Redis' own account of what it is sent: `MONITOR`.
+struct Monitor(Client);
+
+impl Monitor {
+    async fn start(redis: &RedisServer) -> Result<Self, Failure> {
+        let mut client = redis.client().await;
+        client.words("MONITOR").await;
+        Ok(Self(client))
+    }
+
+    /// Commands sent since the last time.
+    async fn sent(&mut self, redis: &RedisServer) -> Result<u32, Failure> {
+        redis.client().await.words("ECHO counted").await;
+        let mut commands = 0;
+        loop {
+            let line = self.0.receive().await?;
+            if line.text().contains("\"ECHO\" \"counted\"") {
+                return Ok(commands);
+            }
+            // 1700000000.123456 [0 127.0.0.1:50000] "MGET" …, or [0 lua] for what a script calls.
+            commands += u32::from(!line.text().contains(" lua] "));
+        }
+    }
 }
 
 /// Starts this program again as the server, which ends with us.
