@@ -1,5 +1,6 @@
 //! `cargo xtask doctor`.
 
+use crate::bench;
 use crate::child;
 use crate::command::Doctor;
 use crate::failure::{Failure, Outcome};
@@ -47,23 +48,17 @@ async fn tools() {
             &["nextest", "--version"],
             "not installed; tests run with cargo test",
         ),
-        (
-            "valgrind",
-            &[],
-            "not installed; bench cannot count instructions",
-        ),
     ] {
-        let (program, arguments) = if arguments.is_empty() {
-            (name, ["--version"].as_slice())
-        } else {
-            (&*cargo, arguments)
-        };
-        let answer = child::output(program, arguments).await;
+        let answer = child::output(&cargo, arguments).await;
         let answer = answer
             .as_deref()
             .and_then(|answer| answer.lines().next())
             .unwrap_or(without);
         println!("{name:<11} {answer}");
+    }
+    match bench::counter().await {
+        Ok(()) => println!("{:<11} can count instructions", "bench"),
+        Err(missing) => println!("{:<11} cannot count instructions: {missing}", "bench"),
     }
 }
 
