@@ -105,3 +105,72 @@ pub fn append_part(parts: &mut Vec<u8>, part: &[u8]) {
 fn length_of(part: &[u8]) -> [u8; 8] {
     (part.len() as u64).to_le_bytes()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_digest_is_sha_256_of_length_prefixed_parts() {
+        // printf '\x01\0\0\0\0\0\0\0a\0\0\0\0\0\0\0\0' | sha256sum
+        let digest = Digest::of(["a", ""]);
+        let hex: String = digest.0.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(
+            hex,
+            "49a1af1b982d48d444434b4fdd5a935bad437b5e211cfd8c9f18b975e2cc1e31"
+        );
+    }
+
+    #[test]
+    fn the_texts_have_43_and_22_characters_of_base64url() {
+        let digest = Digest::of(["a"]);
+        let (long, short) = (digest.base64url(), digest.base64url_128());
+        assert_eq!((long.len(), short.len()), (43, 22));
+        // 22 characters are 132 bits: the last one may differ in the four that are too many.
+        assert_eq!(long[..21], short[..21]);
+        assert!(
+            long.bytes()
+                .all(|c| c.is_ascii_alphanumeric() || b"-_".contains(&c))
+        );
+        let mut key = String::from("{keep:0}:");
+        digest.write_base64url(&mut key);
+        assert_eq!(key, format!("{{keep:0}}:{long}"));
+    }
+
+    #[test]
+    fn moving_the_border_between_parts_makes_another_digest() {
+        let same_letters = [
+            Digest::of(["ab", "c"]),
+            Digest::of(["a", "bc"]),
+            Digest::of(["abc"]),
+            Digest::of(["abc", ""]),
+            Digest::of(["", "abc"]),
+            Digest::of(["a", "b", "c"]),
+            Digest::of(["c", "ab"]),
+        ];
+        for (i, one) in same_letters.iter().enumerate() {
+            assert!(!same_letters[..i].contains(one));
+        }
+        assert_ne!(Digest::of::<&str>([]), Digest::of([""]));
+    }
+
+    proptest! {
+        #[test]
+        fn different_lists_of_parts_are_encoded_differently(
+            one in prop::collection::vec(prop::collection::vec(0_u8..3, 0..4), 0..4),
+            other in prop::collection::vec(prop::collection::vec(0_u8..3, 0..4), 0..4),
+        ) {
+            let encode = |parts: &[Vec<u8>]| {
+                let mut encoded = Vec::new();
+                parts.iter().for_each(|part| append_part(&mut encoded, part));
+                encoded
+            };
+            let (a, b) = (encode(&one), encode(&other));
+            prop_assert_eq!(one == other, a == b);
+            prop_assert_eq!(Digest::of_encoded(&a), Digest::of(&one));
+            prop_assert_eq!(one == other, Digest::of(&one) == Digest::of(&other));
+        }
+    }
+}
