@@ -1,4 +1,9 @@
-//! The names of tracing targets, metrics and labels.
+//! The names of tracing targets, metrics and labels, in one place.
+//!
+//! Events carry no payloads and no raw keys. Metrics go through the [`metrics`] facade: without a recorder they cost
+//! next to nothing. Names follow [Prometheus](https://prometheus.io/docs/practices/naming/): counters end in `_total`.
+//! Every label is bounded by the program: names given in code, or one of the values listed here; nothing that a client
+//! sends becomes a label.
 
 /// Targets of tracing events.
 pub mod target {
@@ -6,8 +11,16 @@ pub mod target {
     pub const CACHE: &str = "tower_keep::cache";
     /// The connection to Redis: one event for each change of its state.
     pub const CONNECTION: &str = "tower_keep::connection";
-    /// Requests that a layer has refused.
+    /// Requests that a layer has refused: `by`, `reason`, `retry_after`, `cause`. At `error` where the service is put
+    /// together wrongly, else at `debug`.
     pub const REJECTION: &str = "tower_keep::rejection";
+}
+
+/// Metrics of requests that a layer has refused.
+pub mod rejection {
+    /// Counter: refusals. Labels `by`: the layer, limit or breaker by its name in code; and `reason`: as
+    /// [`Reason::as_str`](crate::Reason::as_str) says.
+    pub const REJECTIONS: &str = "tower_keep_rejections_total";
 }
 
 /// Metrics of the connection to Redis. Each has the label `server`: its address, without credentials.

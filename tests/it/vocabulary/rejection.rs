@@ -59,3 +59,20 @@ fn what_clients_can_cause_at_will_is_no_error_in_the_log() {
     assert!(log.contains("DEBUG"), "{log}");
     assert!(log.contains("unidentified"), "{log}");
 }
+
+#[test]
+fn each_refusal_is_counted_by_who_and_why() {
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    metrics::with_local_recorder(&recorder, || {
+        refuse(&header("x-api-key"));
+        refuse(&header("x-api-key"));
+        refuse(&ClientIp::peer());
+    });
+    let counts = recorder.handle().render();
+    for line in [
+        r#"tower_keep_rejections_total{by="ip",reason="unidentified"} 2"#,
+        r#"tower_keep_rejections_total{by="ip",reason="misconfigured"} 1"#,
+    ] {
+        assert!(counts.lines().any(|count| count == line), "{counts}");
+    }
+}

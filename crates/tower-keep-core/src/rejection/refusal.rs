@@ -154,9 +154,9 @@ impl Rejection {
 
     /// The answer in the request's protocol.
     ///
-    /// Leaves one event in the log, under [`telemetry::target::REJECTION`].
+    /// Leaves one event under [`telemetry::target::REJECTION`] and counts in [`telemetry::rejection::REJECTIONS`].
     pub fn into_response<B: http_body::Body>(self, protocol: &Protocol) -> Response<Body<B>> {
-        self.log();
+        self.report();
         let rejected = Rejected {
             by: self.by.clone(),
             reason: self.reason,
@@ -170,8 +170,9 @@ impl Rejection {
         response
     }
 
-    fn log(&self) {
+    fn report(&self) {
         let (by, reason) = (&*self.by, self.reason.as_str());
+        metrics::counter!(telemetry::rejection::REJECTIONS, "by" => self.by.clone(), "reason" => reason).increment(1);
         let cause = self.cause.as_deref();
         if self.reason == Reason::Misconfigured {
             tracing::error!(target: telemetry::target::REJECTION, by, reason, cause, "request refused");
