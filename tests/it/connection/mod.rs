@@ -3,6 +3,7 @@
 mod basics;
 mod limits;
 mod load;
+mod logs;
 mod network;
 mod open;
 mod outage;

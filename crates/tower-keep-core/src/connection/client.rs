@@ -17,7 +17,7 @@ use super::{
     credentials::Provider,
     error::OpenError,
     limits::Overrides,
-    target::{Node, Place, Target},
+    target::{Address, Node, Target},
 };
 
 /// How long one attempt to connect, and the handshake after it, may take. Nothing waits for it but the background.
@@ -31,7 +31,7 @@ pub(super) fn build(
     overrides: &Overrides,
     provider: Option<Provider>,
 ) -> Result<Option<Client>, OpenError> {
-    let Some(server) = server_config(&target.place) else {
+    let Some(server) = server_config(&target.address) else {
         return Ok(None);
     };
     if target.tls {
@@ -92,19 +92,19 @@ pub(super) fn build(
         .map_err(|error| OpenError::Client(error.details().to_owned()))
 }
 
-fn server_config(place: &Place) -> Option<ServerConfig> {
+fn server_config(address: &Address) -> Option<ServerConfig> {
     let server = |node: &Node| Server::new(node.host.clone(), node.port);
-    Some(match place {
-        Place::Memory => return None,
-        Place::Server(node) => ServerConfig::Centralized {
+    Some(match address {
+        Address::Memory => return None,
+        Address::Server(node) => ServerConfig::Centralized {
             server: server(node),
         },
-        Place::Unix(path) => ServerConfig::Unix { path: path.clone() },
-        Place::Cluster(nodes) => ServerConfig::Clustered {
+        Address::Unix(path) => ServerConfig::Unix { path: path.clone() },
+        Address::Cluster(nodes) => ServerConfig::Clustered {
             hosts: nodes.iter().map(server).collect(),
             policy: fred::types::config::ClusterDiscoveryPolicy::UseCache,
         },
-        Place::Sentinel {
+        Address::Sentinel {
             nodes,
             service,
             username,

@@ -1,6 +1,7 @@
 //! What a manager, its handles and its tasks share.
 
 use std::{
+    mem,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
@@ -197,27 +198,32 @@ impl Core {
     ///
     /// The gate turns under the lock of the health, so that the two always agree.
     pub(super) fn trip(&self, class: Class, cause: &Cause) {
-        let mut tripped = false;
+        let mut before = None;
         self.health.send_if_modified(|health| {
             let current = health.class_mut(class);
             let down = ClassHealth::Down {
                 cause: cause.clone(),
             };
-            tripped = current.is_up();
             // What silence means is known better already.
             let vague = matches!(cause, Cause::Stalled | Cause::Deadlines);
-            if current.is_closed() || *current == down || (!tripped && vague) {
+            if current.is_closed() || *current == down || (!current.is_up() && vague) {
                 return false;
             }
-            *current = down;
-            if tripped {
+            if current.is_up() {
                 self.gate(class).shut();
             }
+            before = Some(mem::replace(current, down));
             true
         });
-        if tripped {
-            telemetry::tripped(&self.server, class, cause);
-            self.probe_now.notify_one();
+        match before {
+            Some(ClassHealth::Up) => {
+                telemetry::tripped(&self.server, class, cause);
+                self.probe_now.notify_one();
+            }
+            Some(ClassHealth::Down { cause: before }) if before.label() != cause.label() => {
+                telemetry::down(&self.server, class, cause);
+            }
+            _ => {}
         }
     }
 

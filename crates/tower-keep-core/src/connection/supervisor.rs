@@ -75,10 +75,34 @@ async fn farewell(core: &Core, task: ConnectHandle) {
 }
 
 fn cause_of(error: &Error) -> Cause {
-    let words = error.details().into();
+    let words = words(error.details()).into();
     match error.kind() {
         ErrorKind::Auth => Cause::Auth(words),
         ErrorKind::Timeout => Cause::Disconnected("no answer to the handshake".into()),
         _ => Cause::Disconnected(words),
+    }
+}
+
+/// An error of the operating system comes as its `Debug`, with the words for people in it.
+fn words(details: &str) -> &str {
+    ["message: \"", "error: \""]
+        .into_iter()
+        .find_map(|start| details.split_once(start)?.1.split_once('"'))
+        .map_or(details, |(words, _)| words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_the_operating_system_is_told_in_its_own_words() {
+        let refused = r#"Os { code: 111, kind: ConnectionRefused, message: "Connection refused" }"#;
+        assert_eq!(words(refused), "Connection refused");
+        assert_eq!(
+            words(r#"Custom { kind: Other, error: "no such host" }"#),
+            "no such host"
+        );
+        assert_eq!(words("Connection closed."), "Connection closed.");
     }
 }

@@ -4,7 +4,7 @@ use super::secret::Secret;
 
 /// What a URL points at.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Place {
+pub(super) enum Address {
     Memory,
     Server(Node),
     Unix(PathBuf),
@@ -33,10 +33,10 @@ impl fmt::Display for Node {
     }
 }
 
-/// A place and how to get in.
+/// A address and how to get in.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Target {
-    pub(super) place: Place,
+    pub(super) address: Address,
     pub(super) tls: bool,
     pub(super) username: Option<String>,
     pub(super) password: Option<Secret>,
@@ -44,9 +44,9 @@ pub(super) struct Target {
 }
 
 impl Target {
-    pub(super) fn new(place: Place) -> Self {
+    pub(super) fn new(address: Address) -> Self {
         Self {
-            place,
+            address,
             tls: false,
             username: None,
             password: None,
@@ -59,12 +59,12 @@ impl Target {
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.tls { "rediss" } else { "redis" };
-        match &self.place {
-            Place::Memory => return f.write_str("memory:"),
-            Place::Server(node) => write!(f, "{scheme}://{node}")?,
-            Place::Unix(path) => write!(f, "redis+unix://{}", path.display())?,
-            Place::Cluster(nodes) => write!(f, "{scheme}-cluster://{}", Nodes(nodes))?,
-            Place::Sentinel { nodes, service, .. } => {
+        match &self.address {
+            Address::Memory => return f.write_str("memory:"),
+            Address::Server(node) => write!(f, "{scheme}://{node}")?,
+            Address::Unix(path) => write!(f, "redis+unix://{}", path.display())?,
+            Address::Cluster(nodes) => write!(f, "{scheme}-cluster://{}", Nodes(nodes))?,
+            Address::Sentinel { nodes, service, .. } => {
                 write!(f, "{scheme}-sentinel://{}/{service}", Nodes(nodes))?
             }
         }

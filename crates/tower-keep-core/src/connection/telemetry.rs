@@ -15,9 +15,24 @@ use super::{
 };
 
 pub(super) fn tripped(server: &Arc<str>, class: Class, cause: &Cause) {
-    tracing::warn!(target: CONNECTION, %server, class = class.name(), %cause, "redis is down");
-    counter!(TRIPS, "server" => Arc::clone(server), "class" => class.name(), "cause" => cause.label()).increment(1);
+    down(server, class, cause);
+    if *cause != Cause::Closed {
+        counter!(TRIPS, "server" => Arc::clone(server), "class" => class.name(), "cause" => cause.label())
+            .increment(1);
+    }
     up(server, class, false);
+}
+
+/// It went down, or is down for another cause than before.
+pub(super) fn down(server: &Arc<str>, class: Class, cause: &Cause) {
+    match cause {
+        Cause::Closed => {
+            tracing::info!(target: CONNECTION, %server, class = class.name(), "closed")
+        }
+        _ => {
+            tracing::warn!(target: CONNECTION, %server, class = class.name(), %cause, "redis is down")
+        }
+    }
 }
 
 pub(super) fn restored(server: &Arc<str>, class: Class) {

@@ -8,7 +8,7 @@ use super::{
     error::OpenError,
     limits::Overrides,
     secret::Secret,
-    target::{Node, Place, Target},
+    target::{Address, Node, Target},
 };
 
 const MISPLACED_AT: &str = "an `@` after the host: percent-encode the special characters of the password (`/` is %2F, `?` is %3F, `@` is %40)";
@@ -59,7 +59,7 @@ impl FromStr for ConnectionUrl {
         };
         let options = Options::read(query, kind)?;
 
-        let mut target = Target::new(place(kind, hosts, path, &options)?);
+        let mut target = Target::new(address(kind, hosts, path, &options)?);
         target.tls = tls;
         if let Some(credentials) = credentials {
             (target.username, target.password) = read_credentials(credentials)?;
@@ -87,7 +87,7 @@ fn memory(rest: &str, query: &str) -> Result<ConnectionUrl, OpenError> {
     // Checked like any other URL's, so that a typing error shows before the move to a server.
     let options = Options::read(query, Kind::Server)?;
     Ok(ConnectionUrl {
-        target: Target::new(Place::Memory),
+        target: Target::new(Address::Memory),
         overrides: options.overrides,
     })
 }
@@ -124,7 +124,7 @@ fn kind_of(scheme: &str) -> Result<(Kind, bool), OpenError> {
     Ok((kind, tls))
 }
 
-fn place(kind: Kind, hosts: &str, path: &str, options: &Options) -> Result<Place, OpenError> {
+fn address(kind: Kind, hosts: &str, path: &str, options: &Options) -> Result<Address, OpenError> {
     let nodes = |default_port| -> Result<Vec<Node>, OpenError> {
         let more = options.nodes.iter().map(String::as_str);
         hosts
@@ -134,7 +134,7 @@ fn place(kind: Kind, hosts: &str, path: &str, options: &Options) -> Result<Place
             .collect()
     };
     Ok(match kind {
-        Kind::Server => Place::Server(read_node(hosts, 6379)?),
+        Kind::Server => Address::Server(read_node(hosts, 6379)?),
         // Some tools cannot write credentials without a host.
         Kind::Unix if !matches!(hosts, "" | "localhost") => {
             return Err(OpenError::Address(
@@ -144,9 +144,9 @@ fn place(kind: Kind, hosts: &str, path: &str, options: &Options) -> Result<Place
         Kind::Unix if path.len() < 2 => {
             return Err(OpenError::Address("the path of the unix socket is missing"));
         }
-        Kind::Unix => Place::Unix(PathBuf::from(decode(path)?)),
-        Kind::Cluster => Place::Cluster(nodes(6379)?),
-        Kind::Sentinel => Place::Sentinel {
+        Kind::Unix => Address::Unix(PathBuf::from(decode(path)?)),
+        Kind::Cluster => Address::Cluster(nodes(6379)?),
+        Kind::Sentinel => Address::Sentinel {
             nodes: nodes(26379)?,
             service: options
                 .sentinel_service

@@ -20,20 +20,23 @@ fn node(host: &str, port: u16) -> Node {
 #[test]
 fn a_server_has_a_host_a_port_and_a_database() {
     let target = parse("redis://10.0.0.5").target;
-    assert_eq!(target.place, Place::Server(node("10.0.0.5", 6379)));
+    assert_eq!(target.address, Address::Server(node("10.0.0.5", 6379)));
     assert_eq!((target.tls, target.database), (false, None));
 
     let target = parse("redis://cache.internal:7000/3").target;
-    assert_eq!(target.place, Place::Server(node("cache.internal", 7000)));
+    assert_eq!(
+        target.address,
+        Address::Server(node("cache.internal", 7000))
+    );
     assert_eq!(target.database, Some(3));
 
     assert_eq!(
-        parse("redis://[::1]:7000/").target.place,
-        Place::Server(node("::1", 7000))
+        parse("redis://[::1]:7000/").target.address,
+        Address::Server(node("::1", 7000))
     );
     assert_eq!(
-        parse("redis://[::1]").target.place,
-        Place::Server(node("::1", 6379))
+        parse("redis://[::1]").target.address,
+        Address::Server(node("::1", 6379))
     );
 }
 
@@ -59,35 +62,35 @@ fn every_scheme_has_its_twin_for_valkey_and_for_tls() {
     ] {
         let target = parse(&format!("{scheme}://h")).target;
         assert_eq!(
-            (target.place, target.tls),
-            (Place::Server(node("h", 6379)), tls),
+            (target.address, target.tls),
+            (Address::Server(node("h", 6379)), tls),
             "{scheme}"
         );
         let target = parse(&format!("{scheme}-cluster://a,b:7?node=c:8")).target;
         let nodes = vec![node("a", 6379), node("b", 7), node("c", 8)];
         assert_eq!(
-            (target.place, target.tls),
-            (Place::Cluster(nodes), tls),
+            (target.address, target.tls),
+            (Address::Cluster(nodes), tls),
             "{scheme}"
         );
         let url = format!("{scheme}-sentinel://s/2?sentinel_service=main&sentinel_password=x");
         let target = parse(&url).target;
         assert_eq!((target.tls, target.database), (tls, Some(2)), "{scheme}");
         assert!(
-            matches!(target.place, Place::Sentinel { service, .. } if service == "main"),
+            matches!(target.address, Address::Sentinel { service, .. } if service == "main"),
             "{scheme}"
         );
     }
     assert_eq!(
-        parse("valkey+unix:///run/v.sock").target.place,
-        Place::Unix("/run/v.sock".into())
+        parse("valkey+unix:///run/v.sock").target.address,
+        Address::Unix("/run/v.sock".into())
     );
 }
 
 #[test]
 fn a_unix_socket_is_a_path_and_its_database_a_setting() {
     let target = parse("redis+unix://:pw@/run/my%20redis.sock?db=4").target;
-    assert_eq!(target.place, Place::Unix("/run/my redis.sock".into()));
+    assert_eq!(target.address, Address::Unix("/run/my redis.sock".into()));
     assert_eq!(
         (target.database, target.password.unwrap().reveal()),
         (Some(4), "pw")
@@ -96,8 +99,8 @@ fn a_unix_socket_is_a_path_and_its_database_a_setting() {
 
 #[test]
 fn memory_has_no_address_but_its_settings_are_checked() {
-    assert_eq!(parse("memory:").target.place, Place::Memory);
-    assert_eq!(parse("memory://").target.place, Place::Memory);
+    assert_eq!(parse("memory:").target.address, Address::Memory);
+    assert_eq!(parse("memory://").target.address, Address::Memory);
     assert_eq!(parse("memory:?in_flight=3").overrides.in_flight, Some(3));
     assert_eq!(
         refused("memory:here"),
