@@ -123,7 +123,7 @@ async fn a_dropped_operation_keeps_its_place_until_its_deadline_and_is_sent_once
 #[tokio::test]
 async fn what_was_dropped_while_redis_was_gone_is_not_sent_when_it_is_back() {
     let server = RedisServer::start().await;
-    let (manager, redis) = connect(&server.url(), &Profile::CACHE).await;
+    let (manager, redis) = connect(&server.url(), &Profile::SESSION).await;
     server.kill();
     for _ in 0..100 {
         let mut operation = pin!(redis.incr_by("n".into(), 1));

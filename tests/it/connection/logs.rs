@@ -61,7 +61,7 @@ impl<'a> MakeWriter<'a> for Log {
 async fn an_outage_is_one_event_for_each_class_and_its_end_another() {
     let (log, _guard) = Log::start();
     let server = RedisServer::start().await;
-    let (manager, redis) = connect(&server.url(), &Profile::CACHE).await;
+    let (manager, redis) = connect(&server.url(), &Profile::SESSION).await;
     assert_eq!(log.lines("redis is up"), 2, "{}", log.text());
 
     server.kill();
@@ -88,7 +88,7 @@ async fn a_password_is_never_logged() {
         wrong.health().to_string().contains("credentials")
     })
     .await;
-    let (right, redis) = connect(&server.url(), &Profile::CACHE).await;
+    let (right, redis) = connect(&server.url(), &Profile::SESSION).await;
     redis.ping().await.unwrap();
     right.close().await;
     let text = log.text();
@@ -107,7 +107,10 @@ async fn a_server_that_may_evict_what_must_be_kept_is_warned_about() {
         .arg("allkeys-lru")
         .start()
         .await;
-    let url = format!("{}?probe_interval=20ms", server.url());
+    let url = format!(
+        "{}?probe_interval=20ms&stall_age=5s&command_timeout=5s",
+        server.url()
+    );
     let (manager, cache) = connect(&url, &Profile::CACHE).await;
     cache.ping().await.unwrap();
     assert_eq!(log.lines("allkeys-lru"), 0, "it is right for a cache");

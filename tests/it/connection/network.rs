@@ -8,13 +8,17 @@ use tower_keep_core::connection::{
     Class, CommandError, ConnectionManager, Profile, Redis, SetOptions,
 };
 
-use super::{SOON, attach, connect, load::Load, text};
+use super::{
+    SOON, attach, connect,
+    load::{FEW, HICCUPS, Load},
+    text,
+};
 
-async fn behind_a_proxy() -> (RedisServer, FaultProxy, ConnectionManager, Redis) {
+async fn behind_a_proxy(profile: &Profile) -> (RedisServer, FaultProxy, ConnectionManager, Redis) {
     let server = RedisServer::start().await;
     let proxy = FaultProxy::start(server.address()).await;
     let url = format!("redis://{}", proxy.address());
-    let (manager, redis) = connect(&url, &Profile::CACHE).await;
+    let (manager, redis) = connect(&url, profile).await;
     (server, proxy, manager, redis)
 }
 
@@ -29,7 +33,7 @@ fn gets(redis: &Redis) -> Load {
 #[tokio::test]
 async fn a_connection_into_a_black_hole_is_replaced() {
     for direction in [Direction::ToServer, Direction::ToClient, Direction::Both] {
-        let (_server, proxy, manager, redis) = behind_a_proxy().await;
+        let (_server, proxy, manager, redis) = behind_a_proxy(&Profile::CACHE).await;
         let load = gets(&redis);
         load.serves(20).await;
         let paid = load.paid();
@@ -37,21 +41,21 @@ async fn a_connection_into_a_black_hole_is_replaced() {
         proxy.black_hole(direction);
         load.refuses(100).await;
         let after = load.paid();
-        assert!(after - paid <= 60, "{} operations paid", after - paid);
+        assert!(after - paid <= FEW, "{} operations paid", after - paid);
         load.refuses(50).await;
         assert_eq!(load.paid(), after);
 
         // The old connection stays silent for ever.
         proxy.heal();
         load.serves(20).await;
-        assert_eq!(load.paid(), after, "nobody pays for the way back");
-        assert!(manager.health().is_up());
+        assert!(load.paid() - after <= HICCUPS);
+        manager.connected(SOON).await.unwrap();
     }
 }
 
 #[tokio::test]
 async fn a_broken_connection_is_made_again() {
-    let (_server, proxy, _manager, redis) = behind_a_proxy().await;
+    let (_server, proxy, _manager, redis) = behind_a_proxy(&Profile::CACHE).await;
     let load = gets(&redis);
     let breaks: [fn(&FaultProxy); 2] = [FaultProxy::cut, FaultProxy::reset];
     for (round, end) in breaks.into_iter().enumerate() {
@@ -61,12 +65,12 @@ async fn a_broken_connection_is_made_again() {
         eventually(SOON, async || proxy.accepted() >= connections).await;
     }
     load.serves(20).await;
-    assert!(load.paid() <= 20, "{} operations paid", load.paid());
+    assert!(load.paid() <= HICCUPS, "{} operations paid", load.paid());
 }
 
 #[tokio::test]
 async fn a_reply_that_breaks_off_is_no_reply() {
-    let (server, proxy, manager, redis) = behind_a_proxy().await;
+    let (server, proxy, manager, redis) = behind_a_proxy(&Profile::SESSION).await;
     redis
         .set("key".into(), vec![7; 100_000].into(), SetOptions::default())
         .await
@@ -79,10 +83,11 @@ async fn a_reply_that_breaks_off_is_no_reply() {
     );
     proxy.heal();
     manager.connected(SOON).await.unwrap();
-    assert_eq!(
-        redis.get("key".into()).await.unwrap().unwrap().len(),
-        100_000
-    );
+    eventually(
+        SOON,
+        async || matches!(redis.get("key".into()).await, Ok(Some(value)) if value.len() == 100_000),
+    )
+    .await;
     drop(server);
 }
 
@@ -92,7 +97,7 @@ async fn a_long_line_is_slower_and_nothing_else() {
     let proxy = FaultProxy::start(server.address()).await;
     proxy.delay(Direction::ToClient, Duration::from_millis(60));
     let url = format!(
-        "redis://{}?command_timeout=2s&stall_age=1s&connect_timeout=5s",
+        "redis://{}?command_timeout=5s&stall_age=5s&connect_timeout=5s",
         proxy.address()
     );
     let (manager, redis) = connect(&url, &Profile::CACHE).await;

@@ -49,7 +49,7 @@ async fn a_url_with_tls_names_the_feature_that_it_needs() {
 #[tokio::test]
 async fn clusters_and_sentinels_are_understood() {
     let manager = ConnectionManager::open("redis-cluster://127.0.0.1:1,127.0.0.1:2").unwrap();
-    let Backend::Redis(redis) = manager.attach(&Profile::CACHE) else {
+    let Backend::Redis(redis) = manager.attach(&Profile::SESSION) else {
         panic!("a cluster is Redis")
     };
     assert!(redis.is_cluster());
@@ -81,7 +81,7 @@ async fn a_unix_socket_and_a_password_with_special_characters() {
     let (_, path) = url.split_once("localhost").unwrap();
     let (_manager, redis) = connect(
         &format!("redis+unix://:{password}@{path}?db=3"),
-        &Profile::CACHE,
+        &Profile::SESSION,
     )
     .await;
     redis
@@ -91,7 +91,7 @@ async fn a_unix_socket_and_a_password_with_special_characters() {
 
     let (_manager, redis) = connect(
         &format!("redis://:{password}@{}/3", server.address()),
-        &Profile::CACHE,
+        &Profile::SESSION,
     )
     .await;
     assert_eq!(redis.get("key".into()).await, Ok(Some(text("value"))));
@@ -102,7 +102,7 @@ async fn memory_holds_one_store_of_each_kind_for_all_clones() {
     let manager = ConnectionManager::open("memory:").unwrap();
     manager.connected(Duration::ZERO).await.unwrap();
     assert!(manager.health().is_up());
-    let store = |manager: &ConnectionManager| match manager.attach(&Profile::CACHE) {
+    let store = |manager: &ConnectionManager| match manager.attach(&Profile::SESSION) {
         Backend::Memory(memory) => memory.store::<Mutex<Vec<u8>>>(),
         Backend::Redis(_) => panic!("memory is no server"),
     };
@@ -116,7 +116,7 @@ async fn memory_holds_one_store_of_each_kind_for_all_clones() {
 #[tokio::test]
 async fn closed_is_closed_for_every_clone_and_handle() {
     let server = RedisServer::start().await;
-    let (manager, redis) = connect(&server.url(), &Profile::CACHE).await;
+    let (manager, redis) = connect(&server.url(), &Profile::SESSION).await;
     manager.clone().close().await;
     assert_eq!(redis.get("key".into()).await, Err(CommandError::Closed));
     assert_eq!(manager.connected(SOON).await, Err(ConnectError::Closed));
@@ -127,7 +127,7 @@ async fn closed_is_closed_for_every_clone_and_handle() {
 #[tokio::test]
 async fn closing_while_redis_hangs_or_is_gone_does_not_hang() {
     let server = RedisServer::start().await;
-    let (manager, redis) = connect(&server.url(), &Profile::CACHE).await;
+    let (manager, redis) = connect(&server.url(), &Profile::SESSION).await;
     server.pause();
     manager.close().await;
     assert_eq!(redis.get("key".into()).await, Err(CommandError::Closed));
@@ -142,7 +142,7 @@ async fn closing_while_redis_hangs_or_is_gone_does_not_hang() {
 async fn the_connection_ends_with_the_last_handle() {
     let server = RedisServer::start().await;
     let mut client = server.client().await;
-    let (manager, redis) = connect(&server.url(), &Profile::CACHE).await;
+    let (manager, redis) = connect(&server.url(), &Profile::SESSION).await;
     let connections = async |client: &mut testkit::resp::Client| {
         client.words("CLIENT LIST").await.text().lines().count()
     };

@@ -33,7 +33,7 @@ async fn writes_end_with(redis: &Redis, error: CommandError) {
 #[tokio::test]
 async fn a_full_server_refuses_writes_and_serves_reads() {
     let server = RedisServer::start().await;
-    let (manager, redis) = connect(&server.url(), &Profile::CACHE).await;
+    let (manager, redis) = connect(&server.url(), &Profile::SESSION).await;
     set(&redis).await.unwrap();
     let mut client = server.client().await;
 
@@ -63,7 +63,7 @@ async fn a_full_server_refuses_writes_and_serves_reads() {
 async fn a_replica_refuses_writes_and_serves_reads() {
     let primary = RedisServer::start().await;
     let server = RedisServer::start().await;
-    let (manager, redis) = connect(&server.url(), &Profile::CACHE).await;
+    let (manager, redis) = connect(&server.url(), &Profile::SESSION).await;
     let before = manager.incarnation().unwrap();
 
     let mut client = server.client().await;
@@ -92,7 +92,7 @@ async fn a_busy_server_is_left_alone_until_it_is_done() {
         .arg("50")
         .start()
         .await;
-    let (manager, redis) = connect(&server.url(), &Profile::CACHE).await;
+    let (manager, redis) = connect(&server.url(), &Profile::SESSION).await;
     let mut client = server.client().await;
     client
         .send(&[b"EVAL", b"while true do end", b"0"])
@@ -114,7 +114,7 @@ async fn a_wrong_password_is_told_and_a_right_one_is_found_later() {
     let server = RedisServer::builder().password("open-sesame").start().await;
     let manager =
         ConnectionManager::open(&format!("redis://:open-barley@{}", server.address())).unwrap();
-    let redis = attach(&manager, &Profile::CACHE);
+    let redis = attach(&manager, &Profile::SESSION);
     eventually(SOON, async || {
         redis.get("key".into()).await == Err(CommandError::Auth)
     })
@@ -137,7 +137,7 @@ async fn a_wrong_password_is_told_and_a_right_one_is_found_later() {
 #[tokio::test]
 async fn errors_of_the_application_are_no_sign_of_bad_health() {
     let server = RedisServer::start().await;
-    let (manager, redis) = connect(&server.url(), &Profile::CACHE).await;
+    let (manager, redis) = connect(&server.url(), &Profile::SESSION).await;
     set(&redis).await.unwrap();
     let broken = Script::write("this is no lua");
     let raising = Script::write("return redis.error_reply('MINE')");
@@ -207,7 +207,7 @@ async fn credentials_that_change_are_asked_for_at_each_connection() {
         )
         .open()
         .unwrap();
-    let redis = attach(&manager, &Profile::CACHE);
+    let redis = attach(&manager, &Profile::SESSION);
     manager.connected(SOON).await.unwrap();
 
     *current.lock().unwrap() = "second";

@@ -33,7 +33,11 @@ async fn a_script_call_on_a_stopped_server_ends_at_its_own_deadline() {
 #[tokio::test]
 async fn a_flushed_script_cache_is_not_noticed() {
     let server = RedisServer::start().await;
-    let (_manager, redis) = connect(&server.url(), &Profile::SESSION).await;
+    let (_manager, redis) = connect(
+        &format!("{}?{PATIENT}&command_timeout=10s", server.url()),
+        &Profile::SESSION,
+    )
+    .await;
     let script = Script::write("return redis.call('INCRBY', KEYS[1], ARGV[1])");
     let load = Load::start({
         let redis = redis.clone();
