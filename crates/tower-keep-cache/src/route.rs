@@ -1,5 +1,5 @@
 use std::{
-    fmt,
+    fmt, mem,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -7,7 +7,8 @@ use std::{
     time::Duration,
 };
 
-use http::{Uri, request::Parts};
+use http::{Extensions, HeaderMap, Request, Uri, request::Parts};
+use http_body::Body as HttpBody;
 use tower_keep_core::{Identity, SessionTouched};
 
 use crate::{
@@ -61,36 +62,41 @@ pub(crate) struct Question {
 
 impl Route {
     /// What the cache is asked, or why it has no part in the request.
-    pub(crate) fn question(
+    pub(crate) fn question<B: HttpBody>(
         &self,
-        parts: &mut Parts,
-        body_is_empty: bool,
+        request: &mut Request<B>,
     ) -> Result<Question, Bypass> {
-        let given = parts.extensions.get::<Identity>();
         let identity = match &self.identity {
             None => None,
-            Some(IdentityOf::Extension) => given.cloned(),
-            Some(IdentityOf::Closure(identify)) => identify(parts),
+            Some(IdentityOf::Extension) => request.extensions().get().cloned(),
+            Some(IdentityOf::Closure(identify)) => with_parts(request, |parts| identify(parts)),
         };
-        let session = parts.extensions.get::<SessionTouched>();
+        let extensions = request.extensions();
+        let session = extensions.get::<SessionTouched>();
         let about = Circumstances {
-            body_is_empty,
+            body_is_empty: request.body().is_end_stream()
+                || request.body().size_hint().exact() == Some(0),
             cookies_answered_for: self.ignore_cookies || session.is_some(),
-            identified: given.is_some(),
+            identified: extensions.get::<Identity>().is_some(),
             identity_in_key: identity.is_some(),
             session_touched: session.is_some_and(SessionTouched::is_touched),
         };
-        let cacheable = eligible(&parts.method, &parts.headers, about)?;
-        let key = self.key(parts, identity.as_ref())?;
+        let cacheable = eligible(request.method(), request.headers(), about)?;
+        let key = self.key(sent_uri(request), request.headers(), identity.as_ref())?;
         Ok(Question {
             key,
             only_if_cached: cacheable.only_if_cached,
-            tags: self.tags(parts)?,
+            tags: self.tags(request)?,
         })
     }
 
-    fn key(&self, parts: &Parts, identity: Option<&Identity>) -> Result<EntryKey, Bypass> {
-        let target = Target::of(sent_uri(parts), &parts.headers)?;
+    fn key(
+        &self,
+        uri: &Uri,
+        headers: &HeaderMap,
+        identity: Option<&Identity>,
+    ) -> Result<EntryKey, Bypass> {
+        let target = Target::of(uri, headers)?;
         // HEAD is answered from GET, so that there is one class of methods.
         let common = [
             b"GET".as_slice(),
@@ -107,21 +113,23 @@ impl Route {
         })
     }
 
-    fn tags(&self, parts: &mut Parts) -> Result<Vec<Tag>, Bypass> {
+    fn tags<B>(&self, request: &mut Request<B>) -> Result<Vec<Tag>, Bypass> {
         let mut tags = Vec::with_capacity(self.tags.len());
         for source in &self.tags {
             match source {
                 TagSource::Plain(tag) => tags.push(tag.clone()),
-                TagSource::Path(template) => tags.push(self.path_tag(template, parts)?),
-                TagSource::Closure(tags_of) => tags_of(parts, &mut tags),
+                TagSource::Path(template) => {
+                    tags.push(self.path_tag(template, request.extensions_mut())?)
+                }
+                TagSource::Closure(add) => with_parts(request, |parts| add(parts, &mut tags)),
             }
         }
         Ok(tags)
     }
 
     #[cfg(feature = "axum")]
-    fn path_tag(&self, template: &Template, parts: &mut Parts) -> Result<Tag, Bypass> {
-        let parameters = tower_keep_core::extract::path_parameters(&mut parts.extensions);
+    fn path_tag(&self, template: &Template, extensions: &mut Extensions) -> Result<Tag, Bypass> {
+        let parameters = tower_keep_core::extract::path_parameters(extensions);
         let parameters = parameters.as_ref().ok();
         let parameter = |name: &str| {
             parameters?
@@ -137,7 +145,7 @@ impl Route {
 
     /// The layer has refused such templates.
     #[cfg(not(feature = "axum"))]
-    fn path_tag(&self, template: &Template, _: &mut Parts) -> Result<Tag, Bypass> {
+    fn path_tag(&self, template: &Template, _: &mut Extensions) -> Result<Tag, Bypass> {
         template
             .fill(|_| None)
             .map(Tag::from)
@@ -160,16 +168,31 @@ impl Route {
 
 /// As the client sent it: a nested axum router cuts its prefix off, and two shops would share their pages.
 #[cfg(feature = "axum")]
-fn sent_uri(parts: &Parts) -> &Uri {
-    parts
-        .extensions
-        .get::<axum::extract::OriginalUri>()
-        .map_or(&parts.uri, |original| &original.0)
+fn sent_uri<B>(request: &Request<B>) -> &Uri {
+    let original = request.extensions().get::<axum::extract::OriginalUri>();
+    original.map_or(request.uri(), |original| &original.0)
 }
 
 #[cfg(not(feature = "axum"))]
-fn sent_uri(parts: &Parts) -> &Uri {
-    &parts.uri
+fn sent_uri<B>(request: &Request<B>) -> &Uri {
+    request.uri()
+}
+
+/// Shows the request without its body. Only who asks for it pays for the moves.
+fn with_parts<B, R>(request: &mut Request<B>, show: impl FnOnce(&Parts) -> R) -> R {
+    let (mut parts, ()) = Request::new(()).into_parts();
+    lend(request, &mut parts);
+    let shown = show(&parts);
+    lend(request, &mut parts);
+    shown
+}
+
+fn lend<B>(request: &mut Request<B>, parts: &mut Parts) {
+    mem::swap(request.method_mut(), &mut parts.method);
+    mem::swap(request.uri_mut(), &mut parts.uri);
+    mem::swap(request.version_mut(), &mut parts.version);
+    mem::swap(request.headers_mut(), &mut parts.headers);
+    mem::swap(request.extensions_mut(), &mut parts.extensions);
 }
 
 impl fmt::Debug for IdentityOf {

@@ -79,7 +79,8 @@ where
                 scope: Scope::new(key),
                 session: request.extensions().get::<SessionTouched>().cloned(),
             };
-            let response = lead(&route, leader, inner, request).await?;
+            // Boxed, so that a hit does not carry the room for it.
+            let response = Box::pin(lead(&route, leader, inner, request)).await?;
             Ok(if head {
                 without_body(response)
             } else {

@@ -62,12 +62,8 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<ReqB>) -> Self::Future {
-        let (mut parts, body) = request.into_parts();
-        let body_is_empty = body.is_end_stream() || body.size_hint().exact() == Some(0);
-        let question = self.route.question(&mut parts, body_is_empty);
-        let request = Request::from_parts(parts, body);
-        match question {
+    fn call(&mut self, mut request: Request<ReqB>) -> Self::Future {
+        match self.route.question(&mut request) {
             Err(bypass) => {
                 let status = self.route.cache_status.value(Handling::Bypassed(bypass));
                 ResponseFuture::bypassed(self.inner.call(request), status)
