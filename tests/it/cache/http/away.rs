@@ -9,21 +9,16 @@ use http_body_util::{Empty, Full};
 use testkit::RedisServer;
 use tower::service_fn;
 use tower_keep_cache::{Cache, ResponseCacheLayer};
-use tower_keep_core::{Namespace, RedisBudget, connection::ConnectionManager};
+use tower_keep_core::{RedisBudget, connection::ConnectionManager};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::site::{MINUTE, Runs, SOON, ask, get, hit};
+use super::{
+    super::setup::cache,
+    site::{MINUTE, Runs, SOON, ask, get, hit},
+};
 
 type Ask = Request<Empty<Bytes>>;
-
-async fn connected(url: &str) -> Cache {
-    // A debug build on a busy machine: the deadline is not what is tested here.
-    let manager =
-        ConnectionManager::open(&format!("{url}?command_timeout=2s&stall_age=1s")).unwrap();
-    manager.connected(SOON).await.unwrap();
-    Cache::new(manager)
-}
 
 /// Answers with the number of the run, after a moment in which others may come.
 fn numbered(
@@ -49,7 +44,7 @@ fn numbered(
 #[tokio::test]
 async fn requests_go_on_when_redis_goes_and_hits_come_back_with_it() {
     let server = RedisServer::start().await;
-    let cache = connected(&server.url()).await;
+    let cache = cache(&server.url(), "keep").await;
     let runs = Runs::default();
     let service = numbered(&cache.layer().ttl(MINUTE), &runs);
     assert_eq!(hit(&service, "/").await.text(), "1");
@@ -73,12 +68,31 @@ async fn requests_go_on_when_redis_goes_and_hits_come_back_with_it() {
 }
 
 #[tokio::test]
+async fn an_edit_that_redis_does_not_hear_of_is_seen_here() {
+    let server = RedisServer::start().await;
+    // Short, because every request waits for it while Redis hangs.
+    let url = format!("{}?command_timeout=200ms", server.url());
+    let manager = ConnectionManager::open(&url).unwrap();
+    manager.connected(SOON).await.unwrap();
+    let cache = Cache::new(manager);
+    let runs = Runs::default();
+    let service = numbered(&cache.layer().ttl(MINUTE).tag("row"), &runs);
+    assert_eq!(hit(&service, "/").await.text(), "1");
+
+    server.pause();
+    assert!(cache.invalidate(["row"]).await.is_err());
+    assert_ne!(ask(&service, get("/")).await.text(), "1");
+    server.resume();
+    assert_ne!(ask(&service, get("/")).await.text(), "1");
+    assert_ne!(hit(&service, "/").await.text(), "1");
+}
+
+#[tokio::test]
 async fn an_entry_is_found_by_another_process_with_its_headers() {
     let redis = testkit::redis().await;
-    let namespace = Namespace::new(redis.namespace()).unwrap();
     let runs = Runs::default();
-    let [here, there] = [connected(redis.url()).await, connected(redis.url()).await]
-        .map(|cache| cache.namespace(&namespace));
+    let here = cache(redis.url(), redis.namespace()).await;
+    let there = cache(redis.url(), redis.namespace()).await;
     let typed = |cache: &Cache| {
         let runs = runs.clone();
         cache
@@ -113,9 +127,7 @@ async fn an_entry_is_found_by_another_process_with_its_headers() {
 #[tokio::test]
 async fn a_request_without_time_for_redis_runs_as_if_it_were_away() {
     let redis = testkit::redis().await;
-    let cache = connected(redis.url())
-        .await
-        .namespace(&Namespace::new(redis.namespace()).unwrap());
+    let cache = cache(redis.url(), redis.namespace()).await;
     let runs = Runs::default();
     let service = numbered(&cache.layer().ttl(MINUTE), &runs);
     hit(&service, "/").await;

@@ -2,6 +2,7 @@
 
 mod away;
 mod contract;
+mod fleet;
 mod leaks;
 mod serving;
 mod site;

@@ -52,8 +52,9 @@ impl Runs {
 }
 
 pub(super) struct Site {
-    address: SocketAddr,
-    server: JoinHandle<()>,
+    pub(super) address: SocketAddr,
+    /// None where another process serves.
+    server: Option<JoinHandle<()>>,
 }
 
 impl Site {
@@ -61,7 +62,18 @@ impl Site {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self { address, server }
+        Self {
+            address,
+            server: Some(server),
+        }
+    }
+
+    /// One that another process serves.
+    pub(super) fn elsewhere(address: SocketAddr) -> Self {
+        Self {
+            address,
+            server: None,
+        }
     }
 
     /// Sends a request on a connection of its own.
@@ -96,7 +108,9 @@ impl Site {
 
 impl Drop for Site {
     fn drop(&mut self) {
-        self.server.abort();
+        if let Some(server) = &self.server {
+            server.abort();
+        }
     }
 }
 
