@@ -1,4 +1,4 @@
-use std::any::Any;
+use std::{any::Any, sync::Arc};
 
 use bytes::Bytes;
 use http::{
@@ -18,13 +18,17 @@ use crate::{
 /// Answers that do not come from the handler of this request.
 impl Route {
     /// A stored answer. `head`: the client wants to know only what it would get.
-    pub(crate) fn hit<B: HttpBody>(&self, entry: &Entry, head: bool) -> Response<Body<B>> {
+    pub(crate) fn hit<B: HttpBody>(&self, entry: Arc<Entry>, head: bool) -> Response<Body<B>> {
         let age = entry.age(Entry::now());
         let handling = Handling::Hit(entry.ttl.saturating_sub(age));
-        let mut response = self.copy(entry, handling, head);
-        response
-            .headers_mut()
-            .insert(AGE, header_value(&[], Some(age.as_secs())));
+        let mut response = match Arc::try_unwrap(entry) {
+            // Fresh from Redis, it is nobody else's.
+            Ok(own) => moved(own, head),
+            Err(shared) => copied(&shared, head),
+        };
+        let headers = response.headers_mut();
+        headers.insert(AGE, header_value(&[], Some(age.as_secs())));
+        self.cache_status.append(headers, handling);
         response
     }
 
@@ -35,23 +39,8 @@ impl Route {
         handling: Handling,
         head: bool,
     ) -> Response<Body<B>> {
-        let body = if head {
-            Body::empty()
-        } else {
-            Body::stored(entry.body.clone(), entry.trailers.clone())
-        };
-        let mut response = Response::new(body);
-        *response.status_mut() = entry.status;
-        let headers = response.headers_mut();
-        // Room for Age, Cache-Status and Content-Length, so that no hit grows the map it has just made.
-        headers.reserve(entry.headers.len() + 3);
-        for (name, value) in &entry.headers {
-            headers.append(name, value.clone());
-        }
-        if head {
-            say_length(entry.status, headers, entry.body.len() as u64);
-        }
-        self.cache_status.append(headers, handling);
+        let mut response = copied(entry, head);
+        self.cache_status.append(response.headers_mut(), handling);
         response
     }
 
@@ -85,6 +74,39 @@ impl Route {
         self.cache_status.append(response.headers_mut(), handling);
         response
     }
+}
+
+fn moved<B: HttpBody>(entry: Entry, head: bool) -> Response<Body<B>> {
+    let length = entry.body.len();
+    let mut response = Response::new(if head {
+        Body::empty()
+    } else {
+        Body::stored(entry.body, entry.trailers)
+    });
+    *response.status_mut() = entry.status;
+    *response.headers_mut() = entry.headers;
+    if head {
+        say_length(entry.status, response.headers_mut(), length as u64);
+    }
+    response
+}
+
+fn copied<B: HttpBody>(entry: &Entry, head: bool) -> Response<Body<B>> {
+    let mut response = Response::new(if head {
+        Body::empty()
+    } else {
+        Body::stored(entry.body.clone(), entry.trailers.clone())
+    });
+    *response.status_mut() = entry.status;
+    let headers = response.headers_mut();
+    headers.reserve(entry.headers.len() + Entry::ROOM);
+    for (name, value) in &entry.headers {
+        headers.append(name, value.clone());
+    }
+    if head {
+        say_length(entry.status, headers, entry.body.len() as u64);
+    }
+    response
 }
 
 /// What HEAD gets of an answer to GET; the body goes on without its client, for the cache.

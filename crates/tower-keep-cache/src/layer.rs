@@ -16,7 +16,74 @@ use crate::{
     tag::Tag,
 };
 
-/// Answers GET and HEAD requests from the cache, and fills it: see [`Cache::layer`](crate::Cache::layer).
+/// Answers GET and HEAD from the cache, and asks the service that it wraps for what is not there, once for all who
+/// wait for the same.
+///
+/// A cheap value: the handle, and what is said here about one route. Everything not said has a default on the safe side.
+///
+/// ```
+/// use std::{convert::Infallible, sync::atomic::{AtomicU32, Ordering}, time::Duration};
+///
+/// use bytes::Bytes;
+/// use http::{Request, Response};
+/// use http_body_util::{BodyExt, Empty, Full};
+/// use tower::{Layer, ServiceExt, service_fn};
+/// use tower_keep_cache::Cache;
+/// use tower_keep_core::connection::ConnectionManager;
+///
+/// static RUNS: AtomicU32 = AtomicU32::new(0);
+///
+/// async fn bestsellers(_: Request<Empty<Bytes>>) -> Result<Response<Full<Bytes>>, Infallible> {
+///     let run = RUNS.fetch_add(1, Ordering::Relaxed) + 1;
+///     Ok(Response::new(Full::from(format!("made in run {run}"))))
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let cache = Cache::new(ConnectionManager::open("memory:")?);
+/// let layer = cache.layer().ttl(Duration::from_secs(60)).tag("bestsellers");
+/// let service = layer.layer(service_fn(bestsellers));
+///
+/// for _ in 0..3 {
+///     let response = service.clone().oneshot(Request::get("/bestsellers").body(Empty::new())?).await?;
+///     assert_eq!(response.into_body().collect().await?.to_bytes(), "made in run 1");
+/// }
+///
+/// cache.invalidate(["bestsellers"]).await?;
+/// let response = service.oneshot(Request::get("/bestsellers").body(Empty::new())?).await?;
+/// assert_eq!(response.headers()["cache-status"], "tower-keep; fwd=uri-miss; stored");
+/// assert_eq!(response.into_body().collect().await?.to_bytes(), "made in run 2");
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Which answers are kept
+///
+/// Those of a GET that say how long they are fresh, by `Cache-Control: s-maxage`, `max-age` or `Expires`, or that say
+/// nothing and are meant by [`ttl`](Self::ttl). Never those with `no-store`, `private`, `no-cache` or `Set-Cookie`, with
+/// a status of 206, 304, 401, 403, 407, 429 or 5xx, of a session that was touched, or of another layer's refusal; and
+/// none that has `Vary` with anything but `Host`: variants of one page are not told apart yet. So compression and CORS,
+/// which set `Vary`, belong outside of the cache.
+///
+/// # What tells entries apart
+///
+/// The host, the path and the query as the client sent them, the layer's [`name`](Self::name), and with
+/// [`by_identity`](Self::by_identity) who asks. **Whatever else the handler reads from a request must not change its
+/// answer**, or must be said in `Vary`: this includes `X-Forwarded-Host` and its kin. Inside a nested axum router the
+/// path is the whole one, which takes the feature `axum`; where something else rewrites paths, layers with the same
+/// path need different names.
+///
+/// # How a miss is answered
+///
+/// The handler runs in a task of its own (task locals do not follow it there) and without the client's
+/// `If-None-Match` and `If-Modified-Since`, because its answer is for everybody. The body goes to the client chunk by chunk
+/// as it is made, while a copy is kept: at the end it is stored, if it ended as it should and is not larger than
+/// [`max_body`](Self::max_body). A client that hangs up does not end it, and one that reads slowly does not slow it
+/// down, until the body is larger than what is kept: from there on it is that client's alone.
+///
+/// Those who wait for the same entry get a copy of it. If the handler fails with a 5xx, they get a copy of that, and if
+/// its body breaks off, a 500; an error of the service itself, or a panic, is its caller's, and one of the others takes
+/// over.
 #[derive(Clone, Debug)]
 #[must_use = "a layer does nothing until it is put around a service"]
 pub struct ResponseCacheLayer {

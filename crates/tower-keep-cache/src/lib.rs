@@ -16,7 +16,6 @@ mod service;
 mod store;
 mod tag;
 mod tags;
-mod telemetry;
 
 pub use self::{
     cache::{Cache, Freshness, InvalidateError, LoadError, PutError},

@@ -7,15 +7,14 @@ use std::{
     time::Duration,
 };
 
-use http::{Extensions, HeaderMap, Request, Uri, request::Parts};
+use http::{Extensions, Request, Uri, request::Parts};
 use http_body::Body as HttpBody;
-use tower_keep_core::{Identity, SessionTouched};
+use tower_keep_core::{Identity, SessionTouched, telemetry::target};
 
 use crate::{
     key::EntryKey,
     policy::{Bypass, CacheStatus, Circumstances, Target, Template, eligible},
     tag::Tag,
-    telemetry::TARGET,
 };
 
 /// What a layer has been told about its route.
@@ -82,21 +81,17 @@ impl Route {
             session_touched: session.is_some_and(SessionTouched::is_touched),
         };
         let cacheable = eligible(request.method(), request.headers(), about)?;
-        let key = self.key(sent_uri(request), request.headers(), identity.as_ref())?;
+        let target = Target::of(sent_uri(request), cacheable.host)?;
+        let only_if_cached = cacheable.only_if_cached;
+        let key = self.key(&target, identity.as_ref());
         Ok(Question {
             key,
-            only_if_cached: cacheable.only_if_cached,
+            only_if_cached,
             tags: self.tags(request)?,
         })
     }
 
-    fn key(
-        &self,
-        uri: &Uri,
-        headers: &HeaderMap,
-        identity: Option<&Identity>,
-    ) -> Result<EntryKey, Bypass> {
-        let target = Target::of(uri, headers)?;
+    fn key(&self, target: &Target<'_>, identity: Option<&Identity>) -> EntryKey {
         // HEAD is answered from GET, so that there is one class of methods.
         let common = [
             b"GET".as_slice(),
@@ -104,13 +99,13 @@ impl Route {
             target.host.as_bytes(),
             target.path_and_query.as_bytes(),
         ];
-        Ok(match identity {
+        match identity {
             None => EntryKey::from_parts(&common),
             Some(identity) => {
                 let [method, name, host, path] = common;
                 EntryKey::from_parts(&[method, name, host, path, identity.as_bytes()])
             }
-        })
+        }
     }
 
     fn tags<B>(&self, request: &mut Request<B>) -> Result<Vec<Tag>, Bypass> {
@@ -156,7 +151,7 @@ impl Route {
     fn lacks(&self, parameter: &str) -> Bypass {
         if !self.warned.swap(true, Ordering::Relaxed) {
             tracing::warn!(
-                target: TARGET,
+                target: target::CACHE,
                 parameter,
                 route = &*self.name,
                 "the path has no such parameter, which a tag of this route names: nothing is cached here"
@@ -170,7 +165,7 @@ impl Route {
 #[cfg(feature = "axum")]
 fn sent_uri<B>(request: &Request<B>) -> &Uri {
     let original = request.extensions().get::<axum::extract::OriginalUri>();
-    original.map_or(request.uri(), |original| &original.0)
+    original.map_or_else(|| request.uri(), |original| &original.0)
 }
 
 #[cfg(not(feature = "axum"))]

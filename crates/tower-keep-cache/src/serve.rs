@@ -44,7 +44,7 @@ where
     } = question;
     if only_if_cached {
         return Ok(match engine.look(&key, &tags).await {
-            Ok(Some(hit)) => route.hit(&hit.entry, head),
+            Ok(Some(hit)) => route.hit(hit.entry, head),
             Ok(None) | Err(_) => route.bare(StatusCode::GATEWAY_TIMEOUT, Handling::Unsatisfied),
         });
     }
@@ -52,7 +52,7 @@ where
     match engine.admit(&key, &tags, budget.as_ref()).await {
         Admission::Hit(hit) => {
             Scope::report(&hit.tags);
-            Ok(route.hit(&hit.entry, head))
+            Ok(route.hit(hit.entry, head))
         }
         Admission::Copy(Outcome::Entry(hit)) => {
             Scope::report(&hit.tags);

@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use super::Entry;
+
 /// Appends the fields to `out`.
 pub(super) fn encode(fields: &HeaderMap, out: &mut Vec<u8>) {
     for (name, value) in fields {
@@ -32,7 +34,7 @@ pub(super) fn decode(block: &Bytes, count: usize) -> Option<HeaderMap> {
     if count > block.len() / 3 {
         return None;
     }
-    let mut fields = HeaderMap::try_with_capacity(count).ok()?;
+    let mut fields = HeaderMap::try_with_capacity(count + Entry::ROOM).ok()?;
     let mut at = 0;
     for _ in 0..count {
         let name = next(block, &mut at)?;

@@ -11,6 +11,7 @@ use tokio::{sync::oneshot, time::sleep_until};
 use tower_keep_core::{
     Body, Rejected, SessionTouched,
     body::{Sender, channel},
+    telemetry::target,
 };
 use tower_service::Service;
 
@@ -26,7 +27,6 @@ use crate::{
     policy::{Answer, Detail, Handling, Lifetime, Verdict, judge, stored_headers},
     route::Route,
     tag::{Tag, TagId},
-    telemetry::TARGET,
 };
 
 /// How many unread bytes of a body that is no longer captured may stand between the handler and its client: about
@@ -146,7 +146,7 @@ impl Leader {
             Verdict::Store(lifetime) => Purpose::Store(lifetime),
             Verdict::Failure => Purpose::Failure,
             Verdict::Refuse(refusal) => {
-                tracing::debug!(target: TARGET, ?refusal, status = parts.status.as_u16(), "answer not stored");
+                tracing::debug!(target: target::CACHE, ?refusal, status = parts.status.as_u16(), "answer not stored");
                 return None;
             }
         };
@@ -222,7 +222,7 @@ impl Leader {
     async fn store(self, entry: Entry, mut tags: Vec<TagId>, lifetime: Lifetime) {
         tags.extend(self.scope.tags());
         let outcome = self.fill.store(entry, tags, lifetime.remaining()).await;
-        tracing::trace!(target: TARGET, ?outcome, "filled");
+        tracing::trace!(target: target::CACHE, ?outcome, "filled");
     }
 
     fn session_touched(&self) -> bool {

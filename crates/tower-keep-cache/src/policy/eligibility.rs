@@ -1,4 +1,4 @@
-use http::{HeaderMap, HeaderName, Method, header};
+use http::{HeaderMap, HeaderValue, Method};
 
 use super::CacheControl;
 
@@ -19,7 +19,9 @@ pub(crate) struct Circumstances {
 
 /// A request that may be answered from the cache and may fill it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Cacheable {
+pub(crate) struct Cacheable<'a> {
+    /// The `Host` field, of which there is one at most.
+    pub(crate) host: Option<&'a HeaderValue>,
     /// The client takes only what is stored (RFC 9111 section 5.2.1.7).
     pub(crate) only_if_cached: bool,
 }
@@ -78,11 +80,11 @@ impl Bypass {
 }
 
 /// Decides from the request alone whether the cache has a part in it: one walk over the headers.
-pub(crate) fn eligible(
+pub(crate) fn eligible<'a>(
     method: &Method,
-    headers: &HeaderMap,
+    headers: &'a HeaderMap,
     about: Circumstances,
-) -> Result<Cacheable, Bypass> {
+) -> Result<Cacheable<'a>, Bypass> {
     if *method != Method::GET && *method != Method::HEAD {
         return Err(Bypass::Method);
     }
@@ -93,11 +95,22 @@ pub(crate) fn eligible(
         return Err(Bypass::Session);
     }
     let mut directives = CacheControl::default();
+    let mut host = None;
     for (name, value) in headers {
-        match obstacle(name, value.as_bytes(), about) {
-            None if *name == header::CACHE_CONTROL => directives.read(value.as_bytes()),
-            None => {}
-            Some(bypass) => return Err(bypass),
+        // By text: its length alone rules nearly every name out.
+        match name.as_str() {
+            "host" if host.is_some() => return Err(Bypass::Host),
+            "host" => host = Some(value),
+            "cache-control" => directives.read(value.as_bytes()),
+            "cookie" if !about.cookies_answered_for => return Err(Bypass::Cookie),
+            "authorization" if !about.identity_in_key => return Err(Bypass::Authorization),
+            "range" => return Err(Bypass::Range),
+            "if-match" | "if-unmodified-since" => return Err(Bypass::Precondition),
+            "content-length" if value != "0" => return Err(Bypass::Body),
+            "transfer-encoding" => return Err(Bypass::Body),
+            "upgrade" => return Err(Bypass::Upgrade),
+            "content-type" if is_grpc(value.as_bytes()) => return Err(Bypass::Grpc),
+            _ => {}
         }
     }
     if !about.body_is_empty {
@@ -110,23 +123,9 @@ pub(crate) fn eligible(
         return Err(Bypass::NoCache);
     }
     Ok(Cacheable {
+        host,
         only_if_cached: directives.only_if_cached,
     })
-}
-
-/// Matched by text: its length alone rules nearly every name out.
-fn obstacle(name: &HeaderName, value: &[u8], about: Circumstances) -> Option<Bypass> {
-    match name.as_str() {
-        "cookie" if !about.cookies_answered_for => Some(Bypass::Cookie),
-        "authorization" if !about.identity_in_key => Some(Bypass::Authorization),
-        "range" => Some(Bypass::Range),
-        "if-match" | "if-unmodified-since" => Some(Bypass::Precondition),
-        "content-length" if value != b"0" => Some(Bypass::Body),
-        "transfer-encoding" => Some(Bypass::Body),
-        "upgrade" => Some(Bypass::Upgrade),
-        "content-type" if is_grpc(value) => Some(Bypass::Grpc),
-        _ => None,
-    }
 }
 
 fn is_grpc(content_type: &[u8]) -> bool {
@@ -137,7 +136,7 @@ fn is_grpc(content_type: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
+    use http::{HeaderName, header};
 
     use super::*;
 
@@ -153,12 +152,12 @@ mod tests {
         method: &Method,
         headers: &[(HeaderName, &'static str)],
         about: Circumstances,
-    ) -> Result<Cacheable, Bypass> {
+    ) -> Result<bool, Bypass> {
         let headers = headers
             .iter()
             .map(|(name, value)| (name.clone(), HeaderValue::from_static(value)))
             .collect();
-        eligible(method, &headers, about)
+        eligible(method, &headers, about).map(|cacheable| cacheable.only_if_cached)
     }
 
     #[test]
@@ -171,13 +170,18 @@ mod tests {
             (header::CONTENT_LENGTH, "0"),
         ];
         for method in [Method::GET, Method::HEAD] {
-            assert_eq!(
-                decide(&method, &browser, PLAIN),
-                Ok(Cacheable {
-                    only_if_cached: false
-                })
-            );
+            assert_eq!(decide(&method, &browser, PLAIN), Ok(false));
         }
+    }
+
+    #[test]
+    fn the_host_is_handed_on_and_there_is_one() {
+        let mut headers = HeaderMap::new();
+        headers.append(header::HOST, HeaderValue::from_static("shop.example"));
+        let cacheable = eligible(&Method::GET, &headers, PLAIN).unwrap();
+        assert_eq!(cacheable.host.unwrap(), "shop.example");
+        headers.append(header::HOST, HeaderValue::from_static("evil.example"));
+        assert_eq!(eligible(&Method::GET, &headers, PLAIN), Err(Bypass::Host));
     }
 
     #[test]
@@ -284,11 +288,6 @@ mod tests {
     #[test]
     fn only_if_cached_is_passed_on() {
         let asks = [(header::CACHE_CONTROL, "only-if-cached")];
-        assert_eq!(
-            decide(&Method::GET, &asks, PLAIN),
-            Ok(Cacheable {
-                only_if_cached: true
-            })
-        );
+        assert_eq!(decide(&Method::GET, &asks, PLAIN), Ok(true));
     }
 }
