@@ -41,13 +41,14 @@ pub(crate) async fn run(options: &Test) -> Outcome {
         servers.tell(&mut command);
         skips.tell(&mut command, options.strict);
         let left = deadline.saturating_duration_since(Instant::now());
-        let ran = child::run_watched(command, left, |line| tally += Tally::of_line(line)).await;
-        let failed = match ran {
-            Ok(status) if status.success() => None,
-            Ok(status) => Some(format!("the tests failed: {status}")),
-            Err(stopped) => Some(stopped.to_string()),
-        };
-        failure = failure.or(failed);
+        match child::run_watched(command, left, |line| tally += Tally::of_line(line)).await {
+            Ok(status) if status.success() => {}
+            Ok(status) => failure = Some(format!("the tests failed: {status}")),
+            Err(stopped) => {
+                failure = Some(stopped.to_string());
+                break;
+            }
+        }
     }
     drop(servers);
 

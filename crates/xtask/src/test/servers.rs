@@ -46,5 +46,12 @@ impl Servers {
 }
 
 fn is_given(variable: &str) -> bool {
-    env::var_os(variable).is_some_and(|value| !value.is_empty())
+    let given = env::var_os(variable).is_some_and(|value| !value.is_empty());
+    if given {
+        println!(
+            "{:<11} shared by the tests: the one that {variable} names",
+            ""
+        );
+    }
+    given
 }
