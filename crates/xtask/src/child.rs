@@ -27,7 +27,7 @@ pub(crate) async fn run_watched(
     limit: Duration,
     mut on_line: impl FnMut(&str),
 ) -> Outcome<ExitStatus> {
-    let deadline = Instant::now() + limit;
+    let mut deadline = Instant::now() + limit;
     let mut interrupt = signal(SignalKind::interrupt()).doing("cannot watch for signals")?;
     let mut terminate = signal(SignalKind::terminate()).doing("cannot watch for signals")?;
     let program = command
@@ -50,28 +50,32 @@ pub(crate) async fn run_watched(
     let mut err = lines(child.stderr.take());
     let (mut out_line, mut err_line) = (Vec::new(), Vec::new());
     let (mut out_open, mut err_open) = (true, true);
-    let ended = loop {
-        if !out_open && !err_open {
-            break None;
-        }
-        tokio::select! {
+    let mut ended: Option<String> = None;
+    while out_open || err_open {
+        let reason = tokio::select! {
             read = out.read_until(b'\n', &mut out_line), if out_open => {
                 out_open = read.is_ok_and(|read| read > 0);
                 on_line(&String::from_utf8_lossy(&out_line));
                 pass_on(io::stdout(), &mut out_line).await;
+                continue;
             }
             read = err.read_until(b'\n', &mut err_line), if err_open => {
                 err_open = read.is_ok_and(|read| read > 0);
                 on_line(&String::from_utf8_lossy(&err_line));
                 pass_on(io::stderr(), &mut err_line).await;
+                continue;
             }
-            _ = interrupt.recv() => break Some("interrupted".to_owned()),
-            _ = terminate.recv() => break Some("told to end".to_owned()),
-            () = sleep_until(deadline) => break Some(format!("{program} ran longer than {limit:?}")),
+            _ = interrupt.recv() => "interrupted".to_owned(),
+            _ = terminate.recv() => "told to end".to_owned(),
+            () = sleep_until(deadline) => format!("{program} ran longer than {limit:?}"),
+        };
+        if ended.is_some() {
+            break;
         }
-    };
-    if ended.is_some() {
+        // It may still say how far it came.
         let _ = kill_process_group(group, Signal::TERM);
+        deadline = Instant::now() + GRACE;
+        ended = Some(reason);
     }
     let status = timeout(GRACE, child.wait()).await;
     if ended.is_some() || status.is_err() {
