@@ -12,6 +12,7 @@ usage: cargo xtask COMMAND [OPTIONS]
   demo      start Redis, Postgres and the storefront example, and watch the cache work
   test      run every test on real servers
   bench     what a request costs, measured
+  soak      minutes of load while Redis hangs, dies and comes back
   doctor    say which servers were found and how missing ones would be had
 
 cargo xtask COMMAND --help says more.
@@ -67,6 +68,15 @@ that a noisy machine is noisy for all of them alike. Builds in release mode.
   --service    only the whole service
 ";
 
+const SOAK_HELP: &str = "\
+usage: cargo xtask soak [--minutes N]
+
+Starts what the demo starts, edits and reads products without a pause, and every few seconds stops or kills Redis for
+two. Every page has to be served, and none may be older than the edit before it. Ends with the first one that is.
+
+  --minutes N  how long, from 1 to 60 [default 5]
+";
+
 /// What to do.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Command {
@@ -75,6 +85,7 @@ pub(crate) enum Command {
     Test(Test),
     Demo(Demo),
     Bench(Bench),
+    Soak(Soak),
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -100,6 +111,11 @@ pub(crate) struct Bench {
     pub(crate) service_only: bool,
 }
 
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Soak {
+    pub(crate) minutes: u64,
+}
+
 impl Command {
     /// Reads the arguments after the program's name.
     pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Outcome<Self> {
@@ -115,6 +131,7 @@ impl Command {
             "test" => test(&mut parser),
             "demo" => demo(&mut parser),
             "bench" => bench(&mut parser),
+            "soak" => soak(&mut parser),
             other => Err(unknown(other, "cargo xtask")),
         }
     }
@@ -169,6 +186,26 @@ fn bench(parser: &mut lexopt::Parser) -> Outcome<Command> {
         }
     }
     Ok(Command::Bench(options))
+}
+
+fn soak(parser: &mut lexopt::Parser) -> Outcome<Command> {
+    let mut options = Soak { minutes: 5 };
+    while let Some(argument) = next(parser, "cargo xtask soak")? {
+        match argument {
+            Argument::Help => return Ok(Command::Help(format!("{SOAK_HELP}{SERVERS_HELP}"))),
+            Argument::Flag(flag) if flag == "minutes" => {
+                let value = parser
+                    .value()
+                    .map_err(|error| Failure::new(error.to_string()))?;
+                let minutes = value.to_str().and_then(|text| text.parse().ok());
+                options.minutes = minutes
+                    .filter(|minutes| (1..=60).contains(minutes))
+                    .ok_or_else(|| Failure::new("--minutes wants a number from 1 to 60"))?;
+            }
+            other => return Err(unknown(&other.text(), "cargo xtask soak")),
+        }
+    }
+    Ok(Command::Soak(options))
 }
 
 enum Argument {
@@ -239,6 +276,15 @@ mod tests {
             let text = parse(arguments).unwrap_err().to_string();
             assert!(text.contains(named), "{text}");
         }
+    }
+
+    #[test]
+    fn a_soak_is_bounded() {
+        assert!(parse(&["soak", "--minutes", "3600"]).is_err());
+        assert_eq!(
+            parse(&["soak", "--minutes=2"]).unwrap(),
+            Command::Soak(Soak { minutes: 2 })
+        );
     }
 
     #[test]

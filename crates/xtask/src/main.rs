@@ -48,5 +48,6 @@ async fn run(command: Command) -> Outcome {
         Command::Test(options) => test::run(&options).await,
         Command::Demo(options) => demo::run(&options).await,
         Command::Bench(options) => bench::run(&options).await,
+        Command::Soak(options) => demo::soak(&options).await,
     }
 }

@@ -3,15 +3,18 @@
 mod load;
 mod metrics;
 mod pages;
+mod soak;
 mod stage;
 mod story;
 mod watch;
 
+use std::time::Duration;
+
 use tokio::process::Command;
 
 use crate::child;
-use crate::command::Demo;
-use crate::failure::Outcome;
+use crate::command::{Demo, Soak};
+use crate::failure::{Failure, Outcome};
 use crate::provision;
 use crate::workspace;
 use stage::Stage;
@@ -26,6 +29,15 @@ pub(crate) async fn run(options: &Demo) -> Outcome {
     } else {
         watch::run(&stage, options.load).await
     }
+}
+
+/// The same stage, with faults and for longer.
+pub(crate) async fn soak(options: &Soak) -> Outcome {
+    provision::provision(false).await?;
+    build().await?;
+    let stage = Stage::set().await?;
+    let endured = soak::endure(&stage, Duration::from_secs(60 * options.minutes)).await;
+    endured.map_err(|failure| Failure::new(format!("{failure}\n{}", stage.log())))
 }
 
 /// The unoptimised build is there in half the time, and the story it tells is the same.
