@@ -25,6 +25,9 @@ mod url;
 pub use capability::{Capability, SKIPS, STRICT, require};
 pub use eventually::eventually;
 pub use postgres::{Connection, Database, PostgresBuilder, PostgresServer};
-pub use redis::{RedisBuilder, RedisServer, Snapshot};
+pub use redis::{
+    ClusterBuilder, RedisBuilder, RedisCluster, RedisSentinel, RedisServer, SentinelBuilder,
+    SlotMove, Snapshot,
+};
 pub use shared::{POSTGRES_URL, REDIS_URL, SharedRedis, database, redis};
 pub use start_error::StartError;

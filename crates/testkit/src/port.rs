@@ -8,6 +8,9 @@ use std::net::{Ipv4Addr, TcpListener};
 /// (port + 10000) has a port too.
 const RANGE: std::ops::Range<u16> = 20_000..32_768;
 
+/// How far the port of the cluster bus is from that of the clients.
+const BUS: u16 = 10_000;
+
 /// A port that was free a moment ago, chosen at random because tests run in parallel.
 ///
 /// Another process may take it before the caller binds it: try again with another one then.
@@ -20,6 +23,19 @@ pub fn free() -> u16 {
         .map(|_| random())
         .find(|port| is_free(*port))
         .expect("a free port on 127.0.0.1")
+}
+
+/// As [`free`], and the port 10000 above it is free too and outside the range of outgoing connections: the one on
+/// which the nodes of a Redis Cluster speak to each other, which a node that was killed must find free again as well.
+///
+/// # Panics
+/// When 1000 attempts find none.
+#[must_use]
+pub fn free_with_bus() -> u16 {
+    (0..1000)
+        .map(|_| RANGE.start + random() % (RANGE.end - RANGE.start - BUS))
+        .find(|port| is_free(*port) && is_free(port + BUS))
+        .expect("two free ports on 127.0.0.1")
 }
 
 fn is_free(port: u16) -> bool {
@@ -44,5 +60,7 @@ mod tests {
         assert!(port < 55_535);
         let _listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
         assert!(!is_free(port));
+        let port = free_with_bus();
+        assert!(RANGE.contains(&port) && RANGE.contains(&(port + BUS)));
     }
 }

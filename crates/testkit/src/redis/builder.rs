@@ -9,6 +9,18 @@ pub struct RedisBuilder {
     pub(super) password: Option<String>,
     pub(super) unix_socket: bool,
     pub(super) args: Vec<OsString>,
+    pub(super) kind: Kind,
+}
+
+/// What the program runs as.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) enum Kind {
+    #[default]
+    Server,
+    /// Has a second port, for the bus.
+    ClusterNode,
+    /// Has a file that it writes its state to.
+    Sentinel,
 }
 
 impl RedisBuilder {
@@ -30,6 +42,11 @@ impl RedisBuilder {
     #[must_use]
     pub fn arg(mut self, arg: impl Into<OsString>) -> Self {
         self.args.push(arg.into());
+        self
+    }
+
+    pub(super) fn kind(mut self, kind: Kind) -> Self {
+        self.kind = kind;
         self
     }
 

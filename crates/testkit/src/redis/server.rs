@@ -7,15 +7,21 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::time::timeout;
+
 use super::RedisBuilder;
+use super::builder::Kind;
 use crate::StartError;
 use crate::locate::{self, Version};
 use crate::process::{Launch, Running, Sandbox};
 use crate::resp::Client;
 use crate::url::encoded;
-use crate::{clock, port};
+use crate::{clock, eventually, port};
 
 const LOG: &str = "redis.log";
+
+/// Where a sentinel keeps what it knows.
+const STATE: &str = "sentinel.conf";
 
 /// A start takes 20 to 150 ms; a machine that does other things at the same time gets its time.
 const START: Duration = Duration::from_secs(20);
@@ -49,6 +55,37 @@ impl RedisServer {
     /// If there is no Redis on this machine or it does not come up.
     pub async fn start() -> Self {
         Self::builder().start().await
+    }
+
+    /// Starts one that follows `master`, and waits until it has what that one has.
+    ///
+    /// # Panics
+    /// If there is no Redis on this machine or it does not come up.
+    pub async fn replica_of(master: &Self) -> Self {
+        let address = master.address();
+        let mut builder =
+            Self::builder()
+                .arg("--replicaof")
+                .arg(format!("{} {}", address.ip(), address.port()));
+        if let Some(password) = &master.inner.password {
+            builder = builder
+                .password(password)
+                .arg("--masterauth")
+                .arg(password.clone());
+        }
+        let replica = builder.start().await;
+        replica.follows().await;
+        replica
+    }
+
+    /// Waits until this replica has what its master has.
+    pub(super) async fn follows(&self) {
+        let mut client = self.client().await;
+        eventually(START, async || {
+            let info = client.words("INFO replication").await;
+            info.text().contains("master_link_status:up")
+        })
+        .await;
     }
 
     /// For a server that is not like every other.
@@ -134,6 +171,16 @@ impl RedisServer {
             .unwrap_or_else(|error| panic!("{url}: {error}"))
     }
 
+    /// A connection, if it answers on it within a second: it may be killed or paused.
+    pub(super) async fn responsive(&self) -> Option<Client> {
+        let greeted = async {
+            let mut client = Client::connect(&self.url()).await.ok()?;
+            client.try_command(&[b"PING"]).await.ok()?;
+            Some(client)
+        };
+        timeout(Duration::from_secs(1), greeted).await.ok()?
+    }
+
     /// SIGSTOP: connections stay open and new ones are accepted by the kernel, but nobody answers.
     pub fn pause(&self) {
         if let Some(running) = &*self.inner.running() {
@@ -202,9 +249,18 @@ pub struct Snapshot {
 impl Inner {
     fn new(builder: &RedisBuilder, program: PathBuf, version: Version) -> io::Result<Self> {
         let sandbox = Sandbox::new(None)?;
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port::free()));
+        let port = match builder.kind {
+            Kind::ClusterNode => port::free_with_bus(),
+            Kind::Server | Kind::Sentinel => port::free(),
+        };
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let socket = sandbox.path().join("redis.sock");
-        let mut args: Vec<OsString> = vec!["--port".into(), address.port().to_string().into()];
+        let mut args: Vec<OsString> = Vec::new();
+        if builder.kind == Kind::Sentinel {
+            fs::write(sandbox.path().join(STATE), "")?;
+            args.push(STATE.into());
+        }
+        args.extend(["--port".into(), port.to_string().into()]);
         args.extend(["--unixsocket".into(), socket.into_os_string()]);
         args.extend(
             [
@@ -214,6 +270,11 @@ impl Inner {
                 "",
                 "--appendonly",
                 "no",
+                // What a replica got from its master is not what it comes back with.
+                "--rdb-del-sync-files",
+                "yes",
+                "--repl-diskless-sync-delay",
+                "0",
                 "--daemonize",
                 "no",
             ]
@@ -227,6 +288,9 @@ impl Inner {
             args.extend(["--requirepass".into(), password.into()]);
         }
         args.extend(builder.args.iter().cloned());
+        if builder.kind == Kind::Sentinel {
+            args.push("--sentinel".into());
+        }
         let password = builder.password.clone();
         let unix_socket = builder.unix_socket;
         Ok(Self {
