@@ -34,14 +34,15 @@ pub(crate) async fn run(options: &Test) -> Outcome {
     let deadline = Instant::now() + LIMIT;
     let mut tally = Tally::default();
     let mut failure = None;
-    for mut command in [
-        runner.tests(&options.filters),
-        runner.doctests(&options.filters),
-    ] {
+    let runs = [
+        (runner, runner.tests(&options.filters)),
+        (Runner::Cargo, runner.doctests(&options.filters)),
+    ];
+    for (runner, mut command) in runs {
         servers.tell(&mut command);
         skips.tell(&mut command, options.strict);
         let left = deadline.saturating_duration_since(Instant::now());
-        match child::run_watched(command, left, |line| tally += Tally::of_line(line)).await {
+        match child::run_watched(command, left, |line| tally += runner.tally(line)).await {
             Ok(status) if status.success() => {}
             Ok(status) => failure = Some(format!("the tests failed: {status}")),
             Err(stopped) => {

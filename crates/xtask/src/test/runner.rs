@@ -2,6 +2,7 @@
 
 use tokio::process::Command;
 
+use super::tally::Tally;
 use crate::child;
 use crate::workspace;
 
@@ -25,6 +26,14 @@ impl Runner {
         match self {
             Self::Nextest => "cargo nextest",
             Self::Cargo => "cargo test",
+        }
+    }
+
+    /// What a line of the output of [`tests`](Self::tests) counts.
+    pub(super) fn tally(self, line: &str) -> Tally {
+        match self {
+            Self::Nextest => Tally::of_nextest(line),
+            Self::Cargo => Tally::of_cargo(line),
         }
     }
 

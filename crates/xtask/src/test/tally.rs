@@ -10,23 +10,25 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// What this line of a runner's output adds; lines that close nothing add nothing.
-    pub(super) fn of_line(line: &str) -> Self {
+    /// What this line of cargo test adds; a line that closes nothing adds nothing. Closing lines begin at the margin:
+    /// `test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s`.
+    pub(super) fn of_cargo(line: &str) -> Self {
         let line = without_colours(line);
-        let line = line.trim();
-        if let Some(counts) = line.strip_prefix("test result: ") {
-            // cargo test: `test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s`
-            return Self::of_counts(
-                counts.split_once(". ").map_or("", |(_, counts)| counts),
-                ';',
-            );
-        }
-        if !line.starts_with("Summary") {
-            return Self::default();
-        }
-        // cargo-nextest: `Summary [   0.003s] 4 tests run: 2 passed (1 slow, 1 leaky), 1 failed, 1 timed out, 7 skipped`
-        line.split_once(" run: ")
-            .map_or_else(Self::default, |(_, counts)| Self::of_counts(counts, ','))
+        let counts = line
+            .strip_prefix("test result: ")
+            .and_then(|rest| rest.split_once(". "));
+        counts.map_or_else(Self::default, |(_, counts)| Self::of_counts(counts, ';'))
+    }
+
+    /// What this line of cargo-nextest adds, which shows the output of tests that fail, cargo's closing lines and all:
+    /// `     Summary [   0.003s] 4 tests run: 2 passed (1 slow, 1 leaky), 1 failed, 1 timed out, 7 skipped`.
+    pub(super) fn of_nextest(line: &str) -> Self {
+        let line = without_colours(line);
+        let summary = line
+            .trim_start()
+            .strip_prefix("Summary [")
+            .and_then(|rest| rest.split_once(" run: "));
+        summary.map_or_else(Self::default, |(_, counts)| Self::of_counts(counts, ','))
     }
 
     /// Whether anything was run.
@@ -90,18 +92,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_runners_are_understood() {
+    fn closing_lines_of_cargo_test_are_counted() {
         for (line, passed, failed) in [
             (
-                "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 2 filtered out; finished in 0.01s",
+                "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 2 filtered out; finished in 0.01s\n",
                 3,
                 0,
             ),
             (
-                "test result: FAILED. 2 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out",
+                "test result: FAILED. 2 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out\n",
                 2,
                 1,
             ),
+            (
+                "test result: \u{1b}[32mok\u{1b}[0m. 1 passed; 0 failed; 0 ignored\n",
+                1,
+                0,
+            ),
+        ] {
+            assert_eq!(Tally::of_cargo(line), Tally { passed, failed }, "{line}");
+        }
+    }
+
+    #[test]
+    fn closing_lines_of_nextest_are_counted() {
+        for (line, passed, failed) in [
             (
                 "     Summary [   0.003s] 1 test run: 1 passed, 0 skipped",
                 1,
@@ -118,13 +133,21 @@ mod tests {
                 1,
             ),
             (
-                "\u{1b}[32;1m     Summary\u{1b}[0m [   0.1s] \u{1b}[1m5\u{1b}[0m tests run: \u{1b}[1m5\u{1b}[0m \u{1b}[32;1mpassed\u{1b}[0m, \u{1b}[1m0\u{1b}[0m skipped",
+                "\u{1b}[32;1m     Summary\u{1b}[0m [   0.1s] \u{1b}[1m5\u{1b}[0m tests run: \u{1b}[1m5\u{1b}[0m \u{1b}[32;1mpassed\u{1b}[0m",
                 5,
                 0,
             ),
         ] {
-            assert_eq!(Tally::of_line(line), Tally { passed, failed }, "{line}");
+            assert_eq!(Tally::of_nextest(line), Tally { passed, failed }, "{line}");
         }
+    }
+
+    #[test]
+    fn what_a_failed_test_has_printed_is_not_counted_with_it() {
+        let printed =
+            "    test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 141 filtered out";
+        assert!(Tally::of_nextest(printed).is_empty());
+        assert!(Tally::of_cargo(printed).is_empty());
     }
 
     #[test]
@@ -136,7 +159,10 @@ mod tests {
             "Summary",
             "assertion failed: 3 passed; 1 failed",
         ] {
-            assert!(Tally::of_line(line).is_empty(), "{line}");
+            assert!(
+                Tally::of_cargo(line).is_empty() && Tally::of_nextest(line).is_empty(),
+                "{line}"
+            );
         }
     }
 }
