@@ -2,13 +2,20 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use axum::{Router, http::StatusCode, response::IntoResponse, routing::get as route};
+use axum::{
+    Router,
+    extract::Request,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+    routing::get as route,
+};
 use futures_util::future::join_all;
 use testkit::{
     SharedRedis,
     process::{self, Peer},
 };
 use tokio::time::sleep;
+use tower::util::MapRequestLayer;
 use tower_keep_cache::Cache;
 
 use super::{
@@ -18,33 +25,55 @@ use super::{
 
 const SECOND_PART: &str = "cache::http::fleet::second_part";
 
+const CLIENTS: usize = 250;
+
 /// Every answer names its process and its run there.
 async fn serve(cache: &Cache) -> Site {
-    let runs = Runs::default();
-    let handler = |takes: Duration, answer: fn(String) -> axum::response::Response| {
+    let (arrived, runs) = (Runs::default(), Runs::default());
+    let handler = |answer: fn(String) -> Response| {
         let runs = runs.clone();
-        route(move || {
+        let handler = route(move || {
             let name = format!("{}-{}", std::process::id(), runs.next());
             async move {
-                sleep(takes).await;
+                sleep(Duration::from_millis(200)).await;
                 answer(name)
             }
-        })
-        .layer(cache.layer().ttl(MINUTE).tag("page"))
+        });
+        handler.layer(cache.layer().ttl(MINUTE).tag("page"))
     };
-    let page = handler(Duration::from_millis(200), IntoResponse::into_response);
-    // So long that everybody has come before the first run has failed.
-    let failing = handler(Duration::from_secs(1), |name| {
-        (StatusCode::INTERNAL_SERVER_ERROR, name).into_response()
-    });
-    let personal = handler(Duration::from_millis(200), |name| {
-        ([("cache-control", "private")], name).into_response()
+    let page = handler(IntoResponse::into_response);
+    let personal = handler(|name| ([("cache-control", "private")], name).into_response());
+    // A failure is told to those who wait: let all of this process do so first.
+    let failing = {
+        let (arrived, runs) = (arrived.clone(), runs.clone());
+        let handler = route(move || {
+            let (arrived, run) = (arrived.clone(), runs.next());
+            async move {
+                while arrived.count() < CLIENTS {
+                    sleep(Duration::from_millis(5)).await;
+                }
+                sleep(Duration::from_secs(1)).await;
+                let name = format!("{}-{run}", std::process::id());
+                (StatusCode::INTERNAL_SERVER_ERROR, name)
+            }
+        });
+        handler.layer(cache.layer().ttl(MINUTE))
+    };
+    let arrivals = MapRequestLayer::new(move |request: Request| {
+        arrived.next();
+        request
     });
     let router = Router::new()
         .route("/page", page)
         .route("/failing", failing)
-        .route("/personal", personal);
+        .route("/personal", personal)
+        .layer(arrivals);
     Site::serve(router).await
+}
+
+/// Nobody here goes alone because a wait took too long.
+async fn patient(url: &str, namespace: &str) -> Cache {
+    cache(url, namespace).await.wait_timeout(MINUTE)
 }
 
 /// The other process.
@@ -54,7 +83,7 @@ async fn second_part() {
         return;
     };
     let [url, namespace] = ["URL", "NAMESPACE"].map(|name| std::env::var(name).unwrap());
-    let site = serve(&cache(&url, &namespace).await).await;
+    let site = serve(&patient(&url, &namespace).await).await;
     parent.say(&format!("SERVING {}", site.address));
     parent.hear().await;
 }
@@ -71,7 +100,7 @@ impl Fleet {
         let environment = [("URL", redis.url()), ("NAMESPACE", redis.namespace())];
         let mut peer = process::reexec(SECOND_PART, &environment);
         let address = peer.heard("SERVING").await.parse().unwrap();
-        let cache = cache(redis.url(), redis.namespace()).await;
+        let cache = patient(redis.url(), redis.namespace()).await;
         let here = serve(&cache).await;
         Self {
             cache,
@@ -81,10 +110,10 @@ impl Fleet {
         }
     }
 
-    /// The different answers that 250 clients get of each process.
+    /// The different answers that the clients get of both processes.
     async fn crowd(&self, path: &str) -> BTreeSet<String> {
         let sites = [&self.here, &self.there];
-        let calls = (0..500).map(async |client: usize| {
+        let calls = (0..2 * CLIENTS).map(async |client: usize| {
             let site = sites[client % 2];
             // The host is part of the key.
             let mut request = get(path);
@@ -129,6 +158,6 @@ async fn a_failure_is_at_most_one_run_in_each_process() {
 #[tokio::test]
 async fn an_answer_of_one_client_stays_with_it_in_both_processes() {
     let fleet = Fleet::start(&testkit::redis().await).await;
-    assert_eq!(fleet.crowd("/personal").await.len(), 500);
+    assert_eq!(fleet.crowd("/personal").await.len(), 2 * CLIENTS);
     fleet.end().await;
 }

@@ -9,12 +9,17 @@ use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Empty, Full};
 use tokio::sync::Semaphore;
 use tower::{ServiceExt, service_fn, util::MapRequestLayer};
-use tower_keep_cache::ResponseCacheLayer;
+use tower_keep_cache::{Cache, ResponseCacheLayer};
 use tower_layer::Layer;
 
-use super::site::{MINUTE, Runs, Site, get, memory};
+use super::site::{MINUTE, Runs, Site, get};
 
 type Ask = Request<Empty<Bytes>>;
+
+/// Nobody here goes alone because a wait took too long.
+fn memory() -> Cache {
+    super::site::memory().wait_timeout(MINUTE)
+}
 
 /// A site with one route, whose handler waits at a gate and then answers with `answer` and the number of its run.
 struct Crowd {

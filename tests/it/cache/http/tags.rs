@@ -167,6 +167,34 @@ async fn a_layer_inside_another_one_hands_its_tags_outward() {
     }
 }
 
+#[tokio::test]
+async fn a_hit_of_a_layer_inside_another_one_hands_its_tags_outward() {
+    let (cache, price) = (memory(), Price::default());
+    let row = price.clone();
+    let page = route(move || {
+        let price = row.read().to_string();
+        async move { (Tags::from(["row"]), price) }
+    });
+    let inner = page.layer(cache.layer().ttl(MINUTE).name("inner"));
+    let outer = cache.layer().ttl(MINUTE).tag("outer");
+    let site = Site::serve(Router::new().route("/", inner).layer(outer)).await;
+    site.hit("/").await;
+
+    // Only the outer page is made again, of the inner one.
+    cache.invalidate(["outer"]).await.unwrap();
+    let again = site.get("/").await;
+    assert!(
+        again.headers["cache-status"]
+            .to_str()
+            .unwrap()
+            .contains("; hit")
+    );
+    site.hit("/").await;
+
+    price.write(&cache, 1, "row").await;
+    assert_eq!(site.get("/").await.text(), "1");
+}
+
 #[test]
 #[should_panic(expected = "a brace has no partner")]
 fn a_tag_that_is_no_template_is_refused_at_the_start() {
