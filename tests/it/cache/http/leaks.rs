@@ -4,7 +4,6 @@ use std::convert::Infallible;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use http_body::Body;
 use http_body_util::{BodyExt, Empty, Full};
 use tower::service_fn;
 use tower_keep_cache::ResponseCacheLayer;
@@ -290,13 +289,15 @@ async fn a_refusal_meant_for_one_client_is_not_served_to_those_who_waited_with_i
             let first = counted.next() == 1;
             async move {
                 tokio::task::yield_now().await;
-                Ok::<_, Infallible>(if first {
+                let mut response = Response::new(Full::from("page"));
+                if first {
+                    // Whatever a layer in between has made of its head, the extension is still there.
                     let rejection = Rejection::unavailable("limiter");
-                    let response = rejection.into_response(&Protocol::http());
-                    response.map(boxed::<tower_keep_core::Body<Empty<Bytes>>>)
-                } else {
-                    Response::new(boxed(Full::from("page")))
-                })
+                    let rejected = rejection.into_response::<Empty<Bytes>>(&Protocol::http());
+                    *response.status_mut() = rejected.status();
+                    *response.extensions_mut() = rejected.into_parts().0.extensions;
+                }
+                Ok::<_, Infallible>(response)
             }
         }));
     let requests = (0..3).map(|_| ask(&service, get("/")));
@@ -305,11 +306,4 @@ async fn a_refusal_meant_for_one_client_is_not_served_to_those_who_waited_with_i
     for answer in &answers[1..] {
         assert_eq!((answer.status.as_u16(), answer.text()), (200, "page"));
     }
-}
-
-fn boxed<B>(body: B) -> http_body_util::combinators::BoxBody<Bytes, Infallible>
-where
-    B: Body<Data = Bytes, Error = Infallible> + Send + Sync + 'static,
-{
-    body.boxed()
 }

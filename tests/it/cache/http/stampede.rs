@@ -105,6 +105,35 @@ async fn it_is_one_run_also_when_the_first_client_hangs_up() {
 }
 
 #[tokio::test]
+async fn the_run_goes_on_when_the_request_that_began_it_is_dropped() {
+    let (runs, gate) = (Runs::default(), Arc::new(Semaphore::new(0)));
+    let (counted, closed) = (runs.clone(), Arc::clone(&gate));
+    let service = memory()
+        .layer()
+        .ttl(MINUTE)
+        .layer(service_fn(move |_: Ask| {
+            let (run, closed) = (counted.next(), Arc::clone(&closed));
+            async move {
+                closed.acquire().await.unwrap().forget();
+                Ok::<_, Infallible>(Response::new(Full::<Bytes>::from(run.to_string())))
+            }
+        }));
+    let first = tokio::spawn(service.clone().oneshot(get("/")));
+    runs.reach(1).await;
+    let other = tokio::spawn(service.clone().oneshot(get("/")));
+    first.abort();
+    assert!(first.await.unwrap_err().is_cancelled());
+    // Time for whoever would take the client's end for the end of the run.
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(runs.count(), 1);
+    gate.add_permits(1);
+    let answer = other.await.unwrap().unwrap().into_body().collect().await;
+    assert_eq!(answer.unwrap().to_bytes(), "1");
+}
+
+#[tokio::test]
 async fn a_failure_is_one_run_that_everybody_is_told_of() {
     let failing = |run| (StatusCode::BAD_GATEWAY, format!("failure {run}"));
     let crowd = Crowd::at(memory().layer().ttl(MINUTE), failing).await;

@@ -9,7 +9,7 @@ use http::{HeaderMap, Request, Response, header::CONTENT_TYPE};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Empty, Full, StreamBody};
 use testkit::eventually;
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::timeout};
 use tower::{Service, ServiceExt, service_fn};
 use tower_keep_cache::ResponseCacheLayer;
 use tower_layer::Layer;
@@ -123,6 +123,29 @@ async fn a_body_over_the_limit_flows_and_is_not_stored() {
                 .ok(),
             Some(trailers)
         );
+    }
+}
+
+#[tokio::test]
+async fn who_waits_for_a_body_that_outgrows_the_limit_is_released_with_all_others() {
+    let cache = memory().wait_timeout(MINUTE);
+    let (service, mut taps) = tapped(&cache.layer().ttl(MINUTE).max_body(10));
+    let _first = service.clone().oneshot(get("/")).await.unwrap();
+    let first_tap = taps.recv().await.unwrap();
+    for _ in 0..3 {
+        tokio::spawn(service.clone().oneshot(get("/")));
+    }
+    first_tap.send("within ");
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert!(taps.is_empty(), "they wait");
+    first_tap.send("beyond ");
+    // None of them ends, and still all of them run.
+    let mut others = Vec::new();
+    while others.len() < 3 {
+        let tap = timeout(SOON, taps.recv()).await;
+        others.push(tap.expect("all are released at once").unwrap());
     }
 }
 
