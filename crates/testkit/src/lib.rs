@@ -14,6 +14,8 @@ pub mod proxy;
 pub mod resp;
 
 mod capability;
+#[cfg(feature = "tls")]
+mod certificate;
 mod clock;
 mod eventually;
 mod postgres;
@@ -23,6 +25,8 @@ mod start_error;
 mod url;
 
 pub use capability::{Capability, SKIPS, STRICT, require};
+#[cfg(feature = "tls")]
+pub use certificate::{Authority, Certificate};
 pub use eventually::eventually;
 pub use postgres::{Connection, Database, PostgresBuilder, PostgresServer};
 pub use redis::{

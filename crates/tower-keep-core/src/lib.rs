@@ -16,6 +16,7 @@
 //! | Name | Description | Default? |
 //! |---|---|---|
 //! | `axum` | reads axum's connect info, matched path and path parameters | No |
+//! | `tls` | `rediss://`: TLS to Redis, with rustls and ring | No |
 
 pub mod body;
 pub mod breaker;

@@ -9,7 +9,7 @@
 //! | [`guide`] | how to use all this | | |
 //!
 //! The feature `axum` reads axum's connect info, matched path and path parameters; tag templates such as
-//! `product:{id}` need it.
+//! `product:{id}` need it. The feature `tls` is for `rediss://`: TLS to Redis, with rustls and ring.
 //!
 //! ```
 //! use std::time::Duration;

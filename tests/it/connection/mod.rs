@@ -9,6 +9,7 @@ mod open;
 mod outage;
 mod refusals;
 mod scripts;
+mod tls;
 
 use std::time::Duration;
 

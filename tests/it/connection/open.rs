@@ -37,16 +37,6 @@ async fn a_limit_of_zero_is_refused() {
 }
 
 #[tokio::test]
-async fn a_url_with_tls_names_the_feature_that_it_needs() {
-    let error = ConnectionManager::open("rediss://localhost").unwrap_err();
-    assert!(
-        matches!(&error, OpenError::MissingFeature { feature: "tls", .. }),
-        "{error:?}"
-    );
-    assert!(error.to_string().contains("`tls`"), "{error}");
-}
-
-#[tokio::test]
 async fn clusters_and_sentinels_are_understood() {
     let manager = ConnectionManager::open("redis-cluster://127.0.0.1:1,127.0.0.1:2").unwrap();
     let Backend::Redis(redis) = manager.attach(&Profile::SESSION) else {

@@ -10,6 +10,8 @@ pub struct RedisBuilder {
     pub(super) unix_socket: bool,
     pub(super) args: Vec<OsString>,
     pub(super) kind: Kind,
+    #[cfg(feature = "tls")]
+    pub(super) tls: Option<super::tls::Tls>,
 }
 
 /// What the program runs as.
@@ -35,6 +37,30 @@ impl RedisBuilder {
     #[must_use]
     pub fn unix_socket(mut self) -> Self {
         self.unix_socket = true;
+        self
+    }
+
+    /// A port with TLS beside the one without: [`RedisServer::tls_url`]. The server shows `certificate`; of a client that
+    /// shows one, it must be `authority`'s. Needs [`Capability::RedisTls`](crate::Capability::RedisTls).
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(mut self, authority: &crate::Authority, certificate: &crate::Certificate) -> Self {
+        self.tls = Some(super::tls::Tls {
+            authority: authority.pem().to_owned(),
+            certificate: certificate.clone(),
+            of_clients: "no",
+        });
+        self
+    }
+
+    /// Clients must show a certificate on the port with TLS.
+    ///
+    /// # Panics
+    /// If there is none.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn require_client_certificates(mut self) -> Self {
+        self.tls.as_mut().expect("`tls` comes first").of_clients = "yes";
         self
     }
 

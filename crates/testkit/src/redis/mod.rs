@@ -5,6 +5,8 @@ mod cluster;
 mod sentinel;
 mod server;
 mod slot_move;
+#[cfg(feature = "tls")]
+mod tls;
 
 pub use builder::RedisBuilder;
 pub use cluster::{ClusterBuilder, RedisCluster};

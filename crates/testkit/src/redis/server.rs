@@ -46,6 +46,8 @@ struct Inner {
     address: SocketAddr,
     password: Option<String>,
     unix_socket: bool,
+    #[cfg(feature = "tls")]
+    tls_address: Option<SocketAddr>,
 }
 
 impl RedisServer {
@@ -126,6 +128,31 @@ impl RedisServer {
             .as_ref()
             .map_or_else(String::new, |password| format!(":{}@", encoded(password)));
         format!("redis://{user}{}", self.inner.address)
+    }
+
+    /// `rediss://127.0.0.1:port`.
+    ///
+    /// # Panics
+    /// If it has no port with TLS.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls_url(&self) -> String {
+        let user = self
+            .inner
+            .password
+            .as_ref()
+            .map_or_else(String::new, |password| format!(":{}@", encoded(password)));
+        format!("rediss://{user}{}", self.tls_address())
+    }
+
+    /// The address of its port with TLS: the same one after a restart.
+    ///
+    /// # Panics
+    /// If it has none.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls_address(&self) -> SocketAddr {
+        self.inner.tls_address.expect("started without TLS")
     }
 
     /// `redis+unix:///path`. With a password a host stands before the path, because a URL cannot have a user without.
@@ -287,6 +314,11 @@ impl Inner {
         if let Some(password) = &builder.password {
             args.extend(["--requirepass".into(), password.into()]);
         }
+        #[cfg(feature = "tls")]
+        let tls_address = match &builder.tls {
+            Some(tls) => Some(tls.prepare(&sandbox, &mut args)?),
+            None => None,
+        };
         args.extend(builder.args.iter().cloned());
         if builder.kind == Kind::Sentinel {
             args.push("--sentinel".into());
@@ -301,6 +333,8 @@ impl Inner {
             address,
             password,
             unix_socket,
+            #[cfg(feature = "tls")]
+            tls_address,
         })
     }
 

@@ -1,5 +1,7 @@
 use std::{error::Error, future::Future, time::Duration};
 
+#[cfg(feature = "tls")]
+use super::tls::Pem;
 use super::{
     credentials::{Credentials, Provider},
     error::OpenError,
@@ -68,10 +70,32 @@ impl ConnectionBuilder {
         self
     }
 
+    /// The only certificate authorities that are trusted, in PEM, instead of the platform's. Needs a `rediss…` URL;
+    /// wins over its `ca`.
+    #[cfg(feature = "tls")]
+    pub fn roots(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.url.tls.roots = Some(Pem::text(pem.into()));
+        self
+    }
+
+    /// What this client shows to a server that asks who it is: its certificate and those up to the authority, and the
+    /// key (PKCS#8, PKCS#1 or SEC1), both in PEM. Needs a `rediss…` URL; wins over its `cert` and `key`.
+    #[cfg(feature = "tls")]
+    pub fn client_certificate(
+        mut self,
+        chain: impl Into<Vec<u8>>,
+        key: impl Into<Vec<u8>>,
+    ) -> Self {
+        self.url.tls.chain = Some(Pem::text(chain.into()));
+        self.url.tls.key = Some(Pem::text(key.into()));
+        self
+    }
+
     /// Returns at once and connects in the background.
     ///
     /// # Errors
-    /// If the settings are not understood together, or if there is no tokio runtime.
+    /// If the settings are not understood together, if a certificate or a key cannot be used, or if there is no tokio
+    /// runtime.
     pub fn open(self) -> Result<ConnectionManager, OpenError> {
         ConnectionManager::start(&self.url, self.provider)
     }

@@ -18,6 +18,7 @@ use super::{
     error::OpenError,
     limits::Overrides,
     target::{Address, Node, Target},
+    tls::TlsSettings,
 };
 
 /// How long one attempt to connect, and the handshake after it, may take. Nothing waits for it but the background.
@@ -29,11 +30,14 @@ const TCP_USER_TIMEOUT: Duration = Duration::from_secs(1);
 pub(super) fn build(
     target: &Target,
     overrides: &Overrides,
+    tls: &TlsSettings,
     provider: Option<Provider>,
 ) -> Result<Option<Client>, OpenError> {
+    tls.check(target.tls)?;
     let Some(server) = server_config(&target.address) else {
         return Ok(None);
     };
+    #[cfg(not(feature = "tls"))]
     if target.tls {
         return Err(OpenError::MissingFeature {
             scheme: String::from("rediss"),
@@ -52,6 +56,13 @@ pub(super) fn build(
         fail_fast: false,
         credential_provider: provider
             .map(|provider| Arc::new(provider) as Arc<dyn CredentialProvider>),
+        #[cfg(feature = "tls")]
+        tls: match target.tls {
+            // Not the library's own: it fails if one of the platform's certificates is broken, and uses whatever
+            // provider of cryptography the process happens to have.
+            true => Some(tls.config()?.into()),
+            false => None,
+        },
         ..Config::default()
     };
     let connect_timeout = overrides.connect_timeout.unwrap_or(CONNECT_TIMEOUT);
@@ -118,4 +129,24 @@ fn server_config(address: &Address) -> Option<ServerConfig> {
                 .map(|password| password.reveal().to_owned()),
         },
     })
+}
+
+#[cfg(all(test, not(feature = "tls")))]
+mod tests {
+    use crate::connection::{ConnectionManager, OpenError};
+
+    #[tokio::test]
+    async fn a_url_with_tls_names_the_feature_that_it_needs() {
+        for url in [
+            "rediss://localhost",
+            "valkeys-cluster://localhost?ca=ca.pem",
+        ] {
+            let error = ConnectionManager::open(url).unwrap_err();
+            assert!(
+                matches!(&error, OpenError::MissingFeature { feature: "tls", .. }),
+                "{error:?}"
+            );
+            assert!(error.to_string().contains("`tls`"), "{error}");
+        }
+    }
 }

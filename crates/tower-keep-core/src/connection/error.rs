@@ -32,8 +32,15 @@ pub enum OpenError {
     MissingFeature {
         /// The URL's scheme.
         scheme: String,
-        /// The feature of the `tower-keep-core` crate.
+        /// The feature of the `tower-keep` crate, and of `tower-keep-core`.
         feature: &'static str,
+    },
+    /// A certificate or a key that cannot be used, or for a URL whose scheme has no TLS.
+    Tls {
+        /// The setting's name as written in a URL: `ca`, `cert` or `key`.
+        setting: &'static str,
+        /// Why not. Nothing of a key is in it, nor the name of its file.
+        why: String,
     },
     /// `open` was called outside a tokio runtime, where nothing can connect in the background.
     NoRuntime,
@@ -66,9 +73,10 @@ impl fmt::Display for OpenError {
             Self::MissingFeature { scheme, feature } => {
                 write!(
                     f,
-                    "`{scheme}` needs the feature `{feature}` of tower-keep-core"
+                    "`{scheme}` needs the cargo feature `{feature}` of tower-keep"
                 )
             }
+            Self::Tls { setting, why } => write!(f, "bad tls setting `{setting}`: {why}"),
             Self::NoRuntime => {
                 f.write_str("a connection can be opened only inside a tokio runtime")
             }

@@ -39,6 +39,8 @@ pub enum Cause {
     Connecting,
     /// The connection was refused or lost; the operating system's or the server's words.
     Disconnected(Box<str>),
+    /// The two ends do not trust each other, or do not speak TLS; why, in words.
+    Tls(Box<str>),
     /// Operations are in flight and no reply has come for longer than the stall age.
     Stalled,
     /// Several operations in a row had no reply by their deadlines.
@@ -78,6 +80,7 @@ impl Cause {
         match self {
             Self::Connecting => "connecting",
             Self::Disconnected(_) => "disconnected",
+            Self::Tls(_) => "tls",
             Self::Stalled => "stalled",
             Self::Deadlines => "deadlines",
             Self::Auth(_) => "auth",
@@ -96,6 +99,7 @@ impl fmt::Display for Cause {
         match self {
             Self::Connecting => f.write_str("not connected yet"),
             Self::Disconnected(why) => write!(f, "disconnected ({why})"),
+            Self::Tls(why) => write!(f, "no tls connection ({why})"),
             Self::Stalled => f.write_str("redis has stopped answering"),
             Self::Deadlines => f.write_str("redis misses deadlines"),
             Self::Auth(reply) => write!(f, "credentials refused ({reply})"),

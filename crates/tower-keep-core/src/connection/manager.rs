@@ -48,6 +48,11 @@ use super::{
 /// | `connect_timeout` | one attempt to connect, and its handshake | `500ms` |
 /// | `tcp_user_timeout` | unacknowledged data for this long: the kernel gives up | `1s` |
 /// | `probe_interval` | time between probes while all is well | `1s` |
+/// | `ca` | a PEM file: the only certificate authorities that are trusted | the platform's |
+/// | `cert`, `key` | PEM files: the client's certificate chain and its key | none |
+///
+/// The last two rows are for `rediss…`, which needs the Cargo feature `tls`. The server's certificate must be valid for
+/// the host in the URL, and for those that a cluster or a sentinel names; nothing turns that check off.
 #[derive(Clone)]
 pub struct ConnectionManager {
     inner: Inner,
@@ -76,7 +81,8 @@ impl ConnectionManager {
     /// starts with Redis down.
     ///
     /// # Errors
-    /// If the URL or one of its settings is not understood, or if there is no tokio runtime.
+    /// If the URL or one of its settings is not understood, if a file that it names cannot be used, or if there is no
+    /// tokio runtime.
     pub fn open(url: &str) -> Result<Self, OpenError> {
         Self::builder(url)?.open()
     }
@@ -90,11 +96,15 @@ impl ConnectionManager {
     }
 
     pub(super) fn start(
-        ConnectionUrl { target, overrides }: &ConnectionUrl,
+        ConnectionUrl {
+            target,
+            overrides,
+            tls,
+        }: &ConnectionUrl,
         provider: Option<Provider>,
     ) -> Result<Self, OpenError> {
         overrides.check()?;
-        let Some(client) = client::build(target, overrides, provider)? else {
+        let Some(client) = client::build(target, overrides, tls, provider)? else {
             return Ok(Self {
                 inner: Inner::Memory(Memory::default()),
             });

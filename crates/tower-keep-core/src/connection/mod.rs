@@ -43,6 +43,7 @@ mod strings;
 mod supervisor;
 mod target;
 mod telemetry;
+mod tls;
 mod traffic;
 mod url;
 mod value;

@@ -12,7 +12,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{core::Core, health::Cause, telemetry};
+use super::{core::Core, health::Cause, telemetry, tls};
 
 /// How long operations in flight are waited for when the manager is closed.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -75,6 +75,9 @@ async fn farewell(core: &Core, task: ConnectHandle) {
 }
 
 fn cause_of(error: &Error) -> Cause {
+    if let Some(why) = tls::words(error.details()) {
+        return Cause::Tls(why.into());
+    }
     let words = words(error.details()).into();
     match error.kind() {
         ErrorKind::Auth => Cause::Auth(words),

@@ -9,6 +9,7 @@ use super::{
     limits::Overrides,
     secret::Secret,
     target::{Address, Node, Target},
+    tls::{Pem, TlsSettings},
 };
 
 const MISPLACED_AT: &str = "an `@` after the host: percent-encode the special characters of the password (`/` is %2F, `?` is %3F, `@` is %40)";
@@ -20,6 +21,7 @@ const MISPLACED_AMPERSAND: &str = "what follows `sentinel_password` is no settin
 pub(super) struct ConnectionUrl {
     pub(super) target: Target,
     pub(super) overrides: Overrides,
+    pub(super) tls: TlsSettings,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -57,7 +59,7 @@ impl FromStr for ConnectionUrl {
             Some((credentials, hosts)) => (Some(credentials), hosts),
             None => (None, authority),
         };
-        let options = Options::read(query, kind)?;
+        let options = Options::read(query, kind, tls)?;
 
         let mut target = Target::new(address(kind, hosts, path, &options)?);
         target.tls = tls;
@@ -76,6 +78,7 @@ impl FromStr for ConnectionUrl {
         Ok(Self {
             target,
             overrides: options.overrides,
+            tls: options.tls_settings,
         })
     }
 }
@@ -85,10 +88,11 @@ fn memory(rest: &str, query: &str) -> Result<ConnectionUrl, OpenError> {
         return Err(OpenError::Address("`memory:` has no address"));
     }
     // Checked like any other URL's, so that a typing error shows before the move to a server.
-    let options = Options::read(query, Kind::Server)?;
+    let options = Options::read(query, Kind::Server, false)?;
     Ok(ConnectionUrl {
         target: Target::new(Address::Memory),
         overrides: options.overrides,
+        tls: options.tls_settings,
     })
 }
 
@@ -233,11 +237,16 @@ struct Options {
     sentinel_service: Option<String>,
     sentinel_username: Option<String>,
     sentinel_password: Option<Secret>,
+    tls: bool,
+    tls_settings: TlsSettings,
 }
 
 impl Options {
-    fn read(query: &str, kind: Kind) -> Result<Self, OpenError> {
-        let mut options = Self::default();
+    fn read(query: &str, kind: Kind, tls: bool) -> Result<Self, OpenError> {
+        let mut options = Self {
+            tls,
+            ..Self::default()
+        };
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             options.set(name, decode(value)?, kind)?;
@@ -275,6 +284,9 @@ impl Options {
             "sentinel_password" if kind == Kind::Sentinel => {
                 self.sentinel_password = Some(Secret::new(value))
             }
+            "ca" if self.tls => self.tls_settings.roots = Some(Pem::file(value)),
+            "cert" if self.tls => self.tls_settings.chain = Some(Pem::file(value)),
+            "key" if self.tls => self.tls_settings.key = Some(Pem::file(value)),
             // It may be the rest of the password.
             _ if self.sentinel_password.is_some() => {
                 return Err(OpenError::Address(MISPLACED_AMPERSAND));

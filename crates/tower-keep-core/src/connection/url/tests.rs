@@ -130,6 +130,22 @@ fn settings_are_read_from_the_query() {
 }
 
 #[test]
+fn files_of_tls_are_for_urls_with_tls() {
+    for url in [
+        "rediss://h?ca=/ca.pem&cert=/c.pem&key=/k.pem",
+        "valkeys-cluster://h?ca=/ca.pem&cert=/c.pem&key=/k.pem",
+        "rediss-sentinel://h?sentinel_service=s&ca=/ca.pem&cert=/c.pem&key=/k.pem",
+    ] {
+        let tls = parse(url).tls;
+        assert!(
+            tls.roots.is_some() && tls.chain.is_some() && tls.key.is_some(),
+            "{url}"
+        );
+    }
+    assert!(parse("rediss://h").tls.roots.is_none());
+}
+
+#[test]
 fn what_is_not_understood_is_named() {
     for (url, named) in [
         ("localhost:6379", "scheme `localhost`"),
@@ -148,6 +164,8 @@ fn what_is_not_understood_is_named() {
         ("redis+unix://h/x", "unix socket"),
         ("redis://h?ttl=1s", "`ttl`"),
         ("redis://h?node=x", "`node`"),
+        ("redis://h?ca=/ca.pem", "`ca`"),
+        ("redis+unix:///s?cert=/c.pem&key=/k.pem", "`cert`"),
         ("redis://h?command_timeout=20", "`command_timeout`"),
         ("redis://h?command_timeout=0ms", "`command_timeout`"),
         ("redis://h?command_timeout=1h", "`1h`"),
