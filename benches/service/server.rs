@@ -15,9 +15,15 @@ use tower_keep::connection::{Backend, ConnectionManager, Key, Profile, Redis, Se
 
 use crate::{BODIES, Failure};
 
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// Serves until our standard input closes, that is, until whoever measures has ended.
 pub(crate) async fn serve(redis_url: &str) -> Result<(), Failure> {
-    let manager = ConnectionManager::open(redis_url)?;
+    // Patient: what a busy machine makes of the defaults is not what is measured.
+    let manager = ConnectionManager::builder(redis_url)?
+        .command_timeout(PATIENCE)
+        .stall_age(PATIENCE)
+        .open()?;
     manager.connected(Duration::from_secs(10)).await?;
     let Backend::Redis(redis) = manager.attach(&Profile::CACHE) else {
         return Err("a Redis is wanted".into());
