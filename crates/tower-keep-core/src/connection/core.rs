@@ -21,6 +21,7 @@ use tokio::{
 };
 
 use super::{
+    denials::Denials,
     error::CommandError,
     gate::Gate,
     health::{Cause, Class, ClassHealth, Health},
@@ -54,6 +55,7 @@ pub(super) struct Core {
     pub(super) keeps: AtomicBool,
     /// What to add to [`now`](Self::now) to have the server's `TIME`, µs; `i64::MIN` while unknown.
     pub(super) clock_offset: AtomicI64,
+    pub(super) denials: Denials,
     /// Whether the connection task has ended after `closing`.
     pub(super) ended: watch::Sender<bool>,
     read: Gate,
@@ -87,6 +89,7 @@ impl Core {
             lives: AtomicU64::new(0),
             keeps: AtomicBool::new(false),
             clock_offset: AtomicI64::new(i64::MIN),
+            denials: Denials::default(),
             ended: watch::Sender::new(false),
             read: Gate::new(),
             write: Gate::new(),
@@ -166,6 +169,7 @@ impl Core {
     pub(super) fn connected(&self) {
         self.generation.fetch_add(1, Ordering::AcqRel);
         self.traffic.forget_timeouts();
+        self.denials.forget();
         telemetry::connected(&self.server);
         self.probe_now.notify_one();
     }

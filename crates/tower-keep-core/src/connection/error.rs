@@ -135,8 +135,11 @@ pub enum CommandError {
     Loading,
     /// `BUSY`: a script runs for too long.
     Busy,
-    /// `NOAUTH`, `WRONGPASS`, `NOPERM`: wrong password, or not allowed.
+    /// `NOAUTH`, `WRONGPASS`: the credentials were refused.
     Auth,
+    /// `NOPERM`: the user's access control list lacks a right; the server's words. Nothing else is wrong with the server
+    /// or the connection.
+    Denied(Box<str>),
     /// `WRONGTYPE`: the key holds another kind of value.
     WrongType,
     /// `CLUSTERDOWN`, `CROSSSLOT` and other complaints of a cluster.
@@ -159,7 +162,7 @@ impl CommandError {
             Self::ReadOnly => "read_only",
             Self::Loading => "loading",
             Self::Busy => "busy",
-            Self::Auth => "auth",
+            Self::Auth | Self::Denied(_) => "auth",
             Self::WrongType => "wrong_type",
             Self::Cluster => "cluster",
             Self::Closed => "closed",
@@ -187,7 +190,8 @@ impl fmt::Display for CommandError {
             Self::ReadOnly => "redis takes no writes",
             Self::Loading => "redis is loading its data",
             Self::Busy => "redis is busy with a script",
-            Self::Auth => "redis refused the credentials or the permission",
+            Self::Auth => "redis refused the credentials",
+            Self::Denied(why) => return write!(f, "redis denied a right: {why}"),
             Self::WrongType => "the redis key holds another kind of value",
             Self::Cluster => "the redis cluster refused the operation",
             Self::Closed => "the connection manager is closed",

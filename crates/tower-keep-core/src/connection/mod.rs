@@ -21,6 +21,7 @@ mod clock;
 mod command;
 mod core;
 mod credentials;
+mod denials;
 mod error;
 mod flight;
 mod gate;

@@ -184,6 +184,14 @@ impl Prober {
         }
         let received = self.core.now();
         let finding = finding(&answer);
+        let error = match &answer {
+            Ok(Resp3Frame::SimpleError { data, .. }) => Some(reply::classify(data)),
+            _ => None,
+        };
+        self.core.denials.of_probe(error.as_ref());
+        if let Some(error) = error {
+            self.core.tell_denial(&error);
+        }
         if let Some(time) = answer.ok().and_then(server_time) {
             self.core.clock_offset.store(
                 self.clock.observe(micros(sent), micros(received), time),

@@ -128,7 +128,7 @@ impl Redis {
         let deadline = self
             .core()
             .server_time(self.deadline)
-            .ok_or(CommandError::Unavailable)?;
+            .ok_or_else(|| self.core().denials.ignorance())?;
         Ok(Some(Bytes::from(deadline.to_string())))
     }
 

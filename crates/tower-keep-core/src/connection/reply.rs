@@ -35,7 +35,12 @@ pub(super) fn classify(reply: &str) -> CommandError {
         "READONLY" | "NOREPLICAS" | "MISCONF" => CommandError::ReadOnly,
         "LOADING" | "MASTERDOWN" => CommandError::Loading,
         "BUSY" | "UNKILLABLE" => CommandError::Busy,
-        "NOAUTH" | "WRONGPASS" | "NOPERM" => CommandError::Auth,
+        "NOAUTH" | "WRONGPASS" => CommandError::Auth,
+        "NOPERM" => CommandError::Denied(reply.into()),
+        // What Redis 7.0 says, without a word of its own, where a script may do what its user may not.
+        "ERR" if reply.starts_with("ERR The user executing the script can't") => {
+            CommandError::Denied(reply.into())
+        }
         "WRONGTYPE" => CommandError::WrongType,
         "CLUSTERDOWN" | "CROSSSLOT" | "MOVED" | "ASK" | "TRYAGAIN" => CommandError::Cluster,
         _ => CommandError::Other(reply.into()),
@@ -100,7 +105,6 @@ mod tests {
                 "WRONGPASS invalid username-password pair",
                 CommandError::Auth,
             ),
-            ("NOPERM this user has no permissions", CommandError::Auth),
             ("WRONGTYPE Operation against a key", CommandError::WrongType),
             ("CLUSTERDOWN The cluster is down", CommandError::Cluster),
             (
@@ -114,6 +118,14 @@ mod tests {
             classify("ERR no such thing"),
             CommandError::Other("ERR no such thing".into())
         );
+        for denial in [
+            "NOPERM this user has no permissions",
+            "NOPERM ACL failure in script: User app has no permissions to run the 'get' command",
+            "ERR The user executing the script can't run this command or subcommand script: 93b7, on @user_script:10.",
+            "ERR Error running script (call to f_e4b2): @user_script:1: -NOPERM The user executing the script can't run",
+        ] {
+            assert_eq!(classify(denial), CommandError::Denied(denial.into()));
+        }
         // A longer word is another word.
         assert!(matches!(
             classify("BUSYGROUP Consumer Group name already exists"),

@@ -93,7 +93,9 @@ impl Core {
                     Some((unfit, cause)) => self.count_failure(class, permit, unfit, &cause, now),
                     None => self.gate(class).succeeded(permit, now),
                 }
-                Err(reply::classify(&data))
+                let error = reply::classify(&data);
+                self.tell_denial(&error);
+                Err(error)
             }
             Ok(frame) => {
                 self.traffic.replied(now);
@@ -158,6 +160,13 @@ impl Core {
             _ if *self.closing.borrow() => CommandError::Closed,
             ErrorKind::Unknown => CommandError::Interrupted,
             _ => reply::classify(error.details()),
+        }
+    }
+
+    /// Logs what the access control list denies, once: it stays so until somebody changes the list.
+    pub(super) fn tell_denial(&self, error: &CommandError) {
+        if self.denials.is_news(error) {
+            telemetry::denied(&self.server, error);
         }
     }
 

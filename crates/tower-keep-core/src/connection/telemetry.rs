@@ -10,6 +10,7 @@ use crate::telemetry::{
 };
 
 use super::{
+    error::CommandError,
     health::{Cause, Class},
     incarnation::Incarnation,
 };
@@ -72,6 +73,10 @@ pub(super) fn incarnated(
             tracing::warn!(target: CONNECTION, %server, %before, %now, "another redis answers")
         }
     }
+}
+
+pub(super) fn denied(server: &Arc<str>, error: &CommandError) {
+    tracing::warn!(target: CONNECTION, %server, %error, "a right is missing; `ACL LOG` on the server says which");
 }
 
 pub(super) fn evicts(server: &Arc<str>, policy: &str) {
