@@ -31,7 +31,7 @@ impl Log {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 
-    fn lines(&self, with: &str) -> usize {
+    pub(super) fn lines(&self, with: &str) -> usize {
         self.text()
             .lines()
             .filter(|line| line.contains(with))

@@ -1,6 +1,8 @@
 //! The connection to Redis: what it promises when Redis is well, slow, full or gone.
 
+mod acl;
 mod basics;
+mod credentials;
 mod limits;
 mod load;
 mod logs;

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::net::{Ipv6Addr, TcpListener};
 use std::process::Command;
 
 use crate::locate::{self, Version};
@@ -23,6 +24,8 @@ pub enum Capability {
     Redis(Version),
     /// A Redis that was built with TLS.
     RedisTls,
+    /// IPv6, at least on loopback.
+    Ipv6,
     /// PostgreSQL of this version at least.
     Postgres(Version),
     /// A program that comes with PostgreSQL but not with every package of it, such as `pg_basebackup`.
@@ -39,6 +42,10 @@ impl Capability {
             Self::Redis(least) => at_least(redis().version, least),
             Self::RedisTls if speaks_tls() => Ok(()),
             Self::RedisTls => Err("this build of Redis has no TLS".to_owned()),
+            Self::Ipv6 => match TcpListener::bind((Ipv6Addr::LOCALHOST, 0)) {
+                Ok(_) => Ok(()),
+                Err(error) => Err(format!("this machine has none: {error}")),
+            },
             Self::Postgres(least) => at_least(postgres().version, least),
             Self::PostgresProgram(name) if postgres().path.join(name).is_file() => Ok(()),
             Self::PostgresProgram(name) => Err(format!(
@@ -54,6 +61,7 @@ impl fmt::Display for Capability {
         match self {
             Self::Redis(least) => write!(f, "Redis >= {least}"),
             Self::RedisTls => f.write_str("Redis with TLS"),
+            Self::Ipv6 => f.write_str("IPv6"),
             Self::Postgres(least) => write!(f, "PostgreSQL >= {least}"),
             Self::PostgresProgram(name) => f.write_str(name),
         }

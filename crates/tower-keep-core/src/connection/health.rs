@@ -47,6 +47,8 @@ pub enum Cause {
     Deadlines,
     /// The credentials were refused.
     Auth(Box<str>),
+    /// The user lacks a right without which there is no connection; the server's words.
+    Denied(Box<str>),
     /// The server is at `maxmemory`.
     OutOfMemory,
     /// The server takes no writes; its words.
@@ -66,6 +68,7 @@ impl Cause {
     pub(super) fn refusal(&self) -> CommandError {
         match self {
             Self::Auth(_) => CommandError::Auth,
+            Self::Denied(reply) => CommandError::Denied(reply.clone()),
             Self::OutOfMemory => CommandError::OutOfMemory,
             Self::ReadOnly(_) => CommandError::ReadOnly,
             Self::Loading => CommandError::Loading,
@@ -84,6 +87,7 @@ impl Cause {
             Self::Stalled => "stalled",
             Self::Deadlines => "deadlines",
             Self::Auth(_) => "auth",
+            Self::Denied(_) => "denied",
             Self::OutOfMemory => "out_of_memory",
             Self::ReadOnly(_) => "read_only",
             Self::Loading => "loading",
@@ -103,6 +107,7 @@ impl fmt::Display for Cause {
             Self::Stalled => f.write_str("redis has stopped answering"),
             Self::Deadlines => f.write_str("redis misses deadlines"),
             Self::Auth(reply) => write!(f, "credentials refused ({reply})"),
+            Self::Denied(reply) => write!(f, "a right is missing ({reply})"),
             Self::OutOfMemory => f.write_str("redis is out of memory"),
             Self::ReadOnly(reply) => write!(f, "redis takes no writes ({reply})"),
             Self::Loading => f.write_str("redis is loading its data"),

@@ -12,7 +12,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{core::Core, health::Cause, telemetry, tls};
+use super::{core::Core, error::CommandError, health::Cause, reply, telemetry, tls};
 
 /// How long operations in flight are waited for when the manager is closed.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -77,6 +77,9 @@ async fn farewell(core: &Core, task: ConnectHandle) {
 fn cause_of(error: &Error) -> Cause {
     if let Some(why) = tls::words(error.details()) {
         return Cause::Tls(why.into());
+    }
+    if let CommandError::Denied(reply) = reply::classify(error.details()) {
+        return Cause::Denied(reply);
     }
     let words = words(error.details()).into();
     match error.kind() {

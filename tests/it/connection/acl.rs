@@ -1,0 +1,220 @@
+//! A user who may do what the guide says, and no more.
+
+use std::{convert::Infallible, time::Duration};
+
+use testkit::{RedisServer, eventually, resp::Client};
+use tower_keep_cache::{Cache, Freshness, InvalidateError, PutError};
+use tower_keep_core::connection::{CommandError, ConnectionManager, Profile, SetOptions};
+
+use super::{SOON, attach, connect, logs::Log, text};
+
+const GUIDE: &str = include_str!("../../../crates/tower-keep/docs/redis-away.md");
+
+const PATIENT: &str = "?command_timeout=2s&stall_age=1s";
+
+/// What the guide says a cache needs.
+fn rights() -> Vec<&'static str> {
+    let rule = GUIDE
+        .lines()
+        .find_map(|line| line.strip_prefix("ACL SETUSER app on >secret "))
+        .unwrap();
+    rule.split(' ').collect()
+}
+
+/// What the guide says may be missing.
+const WANTED: [&str; 2] = ["+ping", "+info"];
+
+/// Makes this user's rights these, and the server as if it had never seen a script or a key.
+async fn grant(client: &mut Client, rights: &[&str]) {
+    let rule = format!("ACL SETUSER app reset on >secret {}", rights.join(" "));
+    for line in ["SCRIPT FLUSH", "FLUSHALL", &rule] {
+        let reply = client.words(line).await;
+        assert!(!reply.is_error(), "{line}: {reply:?}");
+    }
+}
+
+async fn manager(server: &RedisServer) -> ConnectionManager {
+    let url = format!("redis://app:secret@{}{PATIENT}", server.address());
+    let manager = ConnectionManager::open(&url).unwrap();
+    manager.connected(SOON).await.unwrap();
+    manager
+}
+
+fn freshness() -> Freshness {
+    Freshness::ttl(Duration::from_secs(60)).tags(["tag"])
+}
+
+async fn read(cache: &Cache, value: u64) -> u64 {
+    let load = move || async move { Ok::<_, Infallible>(value) };
+    cache.get_or_load("key", freshness(), load).await.unwrap()
+}
+
+async fn put(cache: &Cache, value: u64) -> Result<(), CommandError> {
+    let load = move || async move { Ok::<_, Infallible>(value) };
+    match cache.put("key", freshness(), load).await {
+        Ok(_) => Ok(()),
+        Err(PutError::Redis(error)) => Err(error),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+async fn uses_all_of(cache: &Cache) {
+    assert_eq!(read(cache, 1).await, 1);
+    assert_eq!(read(cache, 2).await, 1, "a hit");
+    put(cache, 3).await.unwrap();
+    assert_eq!(read(cache, 4).await, 3);
+    cache.invalidate(["tag"]).await.unwrap();
+    assert_eq!(read(cache, 5).await, 5);
+    cache.flush().await.unwrap();
+    assert_eq!(read(cache, 6).await, 6);
+}
+
+#[tokio::test]
+async fn the_rights_in_the_guide_are_enough_for_a_cache() {
+    let server = RedisServer::start().await;
+    let mut client = server.client().await;
+    grant(&mut client, &rights()).await;
+    client.words("ACL LOG RESET").await;
+    let manager = manager(&server).await;
+    assert!(manager.incarnation().is_some());
+    uses_all_of(&Cache::new(manager.clone())).await;
+    assert!(manager.health().is_up());
+    let log = client.words("ACL LOG").await;
+    let denied: Vec<_> = log
+        .array()
+        .iter()
+        .map(|entry| entry.array()[7].text())
+        .collect();
+    assert!(
+        denied.iter().all(|object| object.starts_with("client")),
+        "{denied:?}"
+    );
+}
+
+#[tokio::test]
+async fn what_may_be_missing_is_not_missed() {
+    let server = RedisServer::start().await;
+    let mut client = server.client().await;
+    for wanted in WANTED {
+        let others: Vec<_> = rights()
+            .into_iter()
+            .filter(|right| *right != wanted)
+            .collect();
+        grant(&mut client, &others).await;
+        let manager = manager(&server).await;
+        uses_all_of(&Cache::new(manager.clone())).await;
+        assert_eq!(manager.incarnation().is_some(), wanted != "+info");
+        assert!(manager.health().is_up());
+    }
+}
+
+#[tokio::test]
+async fn each_missing_right_is_told() {
+    let server = RedisServer::start().await;
+    let mut client = server.client().await;
+    for missing in rights() {
+        if WANTED.contains(&missing) {
+            continue;
+        }
+        let others: Vec<_> = rights()
+            .into_iter()
+            .filter(|right| *right != missing)
+            .collect();
+        grant(&mut client, &others).await;
+        let (log, _guard) = Log::start();
+        let manager = manager(&server).await;
+        let redis = attach(&manager, &Profile::SESSION);
+        let cache = Cache::new(manager.clone()).wait_timeout(Duration::from_millis(50));
+        // It fails open: the handler's value, whatever Redis allows.
+        read(&cache, 1).await;
+        let reply = redis.mget(vec!["{keep:0}:m".into()]).await;
+        let mut errors: Vec<CommandError> = reply.err().into_iter().collect();
+        errors.extend(put(&cache, 2).await.err());
+        for answer in [cache.invalidate(["tag"]).await, cache.flush().await] {
+            if let Err(InvalidateError::Pending(error)) = answer {
+                errors.push(error);
+            }
+        }
+        assert!(!errors.is_empty(), "{missing} is not needed");
+        for error in errors {
+            assert!(
+                matches!(error, CommandError::Denied(_)),
+                "{missing}: {error:?}"
+            );
+            assert_eq!(error.class(), "auth");
+        }
+        assert!(
+            log.lines("a right is missing") > 0,
+            "{missing}: {}",
+            log.text()
+        );
+        assert!(manager.health().is_up(), "{missing}: {}", manager.health());
+    }
+}
+
+#[tokio::test]
+async fn a_denial_is_logged_once_for_each_connection() {
+    let server = RedisServer::start().await;
+    let mut client = server.client().await;
+    grant(&mut client, &rights()).await;
+    let (log, _guard) = Log::start();
+    let manager = manager(&server).await;
+    let redis = attach(&manager, &Profile::SESSION);
+    for _ in 0..100 {
+        assert!(redis.ttl("mine".into()).await.is_err());
+    }
+    assert_eq!(log.lines("a right is missing"), 1, "{}", log.text());
+
+    let connections = redis.generation();
+    client.words("CLIENT KILL TYPE normal SKIPME yes").await;
+    eventually(SOON, async || redis.generation() > connections).await;
+    manager.connected(SOON).await.unwrap();
+    assert!(redis.ttl("mine".into()).await.is_err());
+    assert_eq!(log.lines("a right is missing"), 2, "{}", log.text());
+}
+
+#[tokio::test]
+async fn a_database_needs_its_right_too() {
+    let server = RedisServer::start().await;
+    let mut client = server.client().await;
+    grant(&mut client, &rights()).await;
+    let url = format!("redis://app:secret@{}/1{PATIENT}", server.address());
+    let manager = ConnectionManager::open(&url).unwrap();
+    eventually(SOON, async || {
+        manager.health().to_string().contains("NOPERM")
+    })
+    .await;
+    let redis = attach(&manager, &Profile::SESSION);
+    let answer = redis.get("key".into()).await;
+    assert!(matches!(answer, Err(CommandError::Denied(_))), "{answer:?}");
+
+    client.words("ACL SETUSER app +select").await;
+    manager.connected(SOON).await.unwrap();
+    uses_all_of(&Cache::new(manager)).await;
+}
+
+#[tokio::test]
+async fn databases_are_kept_apart() {
+    let server = RedisServer::start().await;
+    let mut handles = Vec::new();
+    for database in ["", "/1", "/15"] {
+        let url = format!("{}{database}{PATIENT}", server.url());
+        handles.push(connect(&url, &Profile::SESSION).await);
+    }
+    let set = SetOptions::default();
+    let redis = &handles[1].1;
+    redis.set("key".into(), text("one"), set).await.unwrap();
+    for ((_, redis), expected) in handles.iter().zip([None, Some(text("one")), None]) {
+        assert_eq!(redis.get("key".into()).await, Ok(expected));
+    }
+    // And after a reconnect.
+    let connections = redis.generation();
+    server
+        .client()
+        .await
+        .words("CLIENT KILL TYPE normal SKIPME yes")
+        .await;
+    eventually(SOON, async || redis.generation() > connections).await;
+    handles[1].0.connected(SOON).await.unwrap();
+    assert_eq!(redis.get("key".into()).await, Ok(Some(text("one"))));
+}
