@@ -77,6 +77,10 @@ impl Load {
         self.tally.served.load(Ordering::SeqCst)
     }
 
+    pub(super) fn refused(&self) -> u64 {
+        self.tally.refused.load(Ordering::SeqCst)
+    }
+
     /// Waits until so many more operations were served.
     pub(super) async fn serves(&self, more: u64) {
         let goal = self.served() + more;
@@ -85,9 +89,8 @@ impl Load {
 
     /// Waits until so many more operations were refused.
     pub(super) async fn refuses(&self, more: u64) {
-        let refused = || self.tally.refused.load(Ordering::SeqCst);
-        let goal = refused() + more;
-        eventually(SOON, async || refused() >= goal).await;
+        let goal = self.refused() + more;
+        eventually(SOON, async || self.refused() >= goal).await;
     }
 }
 
@@ -102,7 +105,12 @@ impl Tally {
         let counter = match error {
             None => &self.served,
             Some(error) if error.may_have_run() => &self.paid,
-            Some(CommandError::Unavailable | CommandError::Loading) => &self.refused,
+            Some(
+                CommandError::Unavailable
+                | CommandError::Loading
+                | CommandError::ReadOnly
+                | CommandError::Cluster,
+            ) => &self.refused,
             Some(error) => {
                 *self.surprised.lock().unwrap() = Some(error);
                 return;

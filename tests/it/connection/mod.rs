@@ -2,6 +2,7 @@
 
 mod acl;
 mod basics;
+mod cluster;
 mod credentials;
 mod limits;
 mod load;

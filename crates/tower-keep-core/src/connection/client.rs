@@ -73,6 +73,8 @@ pub(super) fn build(
             connection.internal_command_timeout = connect_timeout;
             // More would replay commands that may have been executed.
             connection.max_command_attempts = 1;
+            // Following an ASK it takes others' replies for its own. A MOVED it learns from, and we send again.
+            connection.max_redirections = 0;
             connection.reconnect_on_auth_error = true;
             // A read-only or loading server still serves what it can; whether to reconnect is decided by the prober.
             connection.reconnect_errors = Vec::new();

@@ -51,6 +51,23 @@ impl Command {
         self
     }
 
+    /// Makes it a command for the node that owns a slot.
+    pub(super) fn at(mut self, slot: u16) -> Self {
+        self.slot = ClusterHash::Custom(slot);
+        self
+    }
+
+    /// The slot that it goes to, if that matters.
+    pub(super) fn slot(&self) -> Option<u16> {
+        match (&self.slot, self.arguments.first()) {
+            (ClusterHash::Custom(slot), _) => Some(*slot),
+            (ClusterHash::FirstKey, Some(Argument::Bytes(key))) => {
+                Some(fred::util::redis_keyslot(key))
+            }
+            _ => None,
+        }
+    }
+
     pub(super) fn arg(mut self, argument: impl Into<Argument>) -> Self {
         self.arguments.push(argument.into());
         self

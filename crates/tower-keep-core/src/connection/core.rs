@@ -12,7 +12,7 @@ use std::{
 use fred::{
     clients::{Client, WithOptions},
     interfaces::ClientLike,
-    types::config::Options,
+    types::config::{Options, Server},
 };
 use tokio::{
     runtime::Handle,
@@ -114,11 +114,14 @@ impl Core {
 
     /// The client with the options that every call carries.
     pub(super) fn client_with(&self, deadline: Duration) -> WithOptions<Client> {
+        self.client.with_options(&options(deadline))
+    }
+
+    /// The same for one node of a cluster.
+    pub(super) fn client_at(&self, node: Server, deadline: Duration) -> WithOptions<Client> {
         self.client.with_options(&Options {
-            fail_fast: true,
-            max_attempts: Some(1),
-            timeout: Some(deadline),
-            ..Options::default()
+            cluster_node: Some(node),
+            ..options(deadline)
         })
     }
 
@@ -251,5 +254,14 @@ impl Core {
         if restored {
             telemetry::restored(&self.server, class);
         }
+    }
+}
+
+fn options(deadline: Duration) -> Options {
+    Options {
+        fail_fast: true,
+        max_attempts: Some(1),
+        timeout: Some(deadline),
+        ..Options::default()
     }
 }

@@ -144,6 +144,8 @@ pub enum CommandError {
     WrongType,
     /// `CLUSTERDOWN`, `CROSSSLOT` and other complaints of a cluster.
     Cluster,
+    /// In a cluster, the key is moving from one node to another and could not be caught at either. It was not executed.
+    Moving,
     /// The manager was closed; nothing was sent.
     Closed,
     /// Any other error reply, as the server wrote it, or a reply of an unexpected shape.
@@ -164,7 +166,7 @@ impl CommandError {
             Self::Busy => "busy",
             Self::Auth | Self::Denied(_) => "auth",
             Self::WrongType => "wrong_type",
-            Self::Cluster => "cluster",
+            Self::Cluster | Self::Moving => "cluster",
             Self::Closed => "closed",
             Self::Other(_) => "other",
         }
@@ -194,6 +196,7 @@ impl fmt::Display for CommandError {
             Self::Denied(why) => return write!(f, "redis denied a right: {why}"),
             Self::WrongType => "the redis key holds another kind of value",
             Self::Cluster => "the redis cluster refused the operation",
+            Self::Moving => "the key is moving between nodes of the redis cluster",
             Self::Closed => "the connection manager is closed",
             Self::Other(why) => return write!(f, "unexpected redis reply: {why}"),
         })

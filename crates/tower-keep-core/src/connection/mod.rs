@@ -35,6 +35,7 @@ mod memory;
 mod pipeline;
 mod prober;
 mod profile;
+mod redirect;
 mod redis;
 mod reply;
 mod script;

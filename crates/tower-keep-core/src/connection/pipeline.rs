@@ -3,7 +3,8 @@ use std::{future::poll_fn, task::Poll};
 use bytes::Bytes;
 
 use super::{
-    command::Command, error::CommandError, health::Class, key::Key, redis::Redis, value::Value,
+    command::Command, error::CommandError, flight::Flight, health::Class, key::Key, redis::Redis,
+    value::Value,
 };
 
 /// Commands that are sent together, without waiting for each other's replies.
@@ -63,35 +64,43 @@ impl Redis {
         &self,
         pipeline: Pipeline,
     ) -> Result<Vec<Result<Value, CommandError>>, CommandError> {
+        if self.is_cluster() {
+            return self.pursue_all(pipeline.commands).await;
+        }
         let flights: Result<Vec<_>, _> = pipeline
             .commands
             .into_iter()
             .map(|command| self.depart(command))
             .collect();
-        let mut running: Vec<_> = flights?
-            .into_iter()
-            .map(|flight| Some(Box::pin(flight.finish())))
-            .collect();
-        let mut results: Vec<_> = running.iter().map(|_| None).collect();
-        poll_fn(|context| {
-            let mut pending = false;
-            for (flight, result) in running.iter_mut().zip(&mut results) {
-                let Some(future) = flight else { continue };
-                match future.as_mut().poll(context) {
-                    Poll::Ready(answer) => {
-                        *result = Some(answer);
-                        *flight = None;
-                    }
-                    Poll::Pending => pending = true,
-                }
-            }
-            if pending {
-                Poll::Pending
-            } else {
-                Poll::Ready(())
-            }
-        })
-        .await;
-        Ok(results.into_iter().flatten().collect())
+        Ok(finish_all(flights?).await)
     }
+}
+
+/// Sends them in order, without waiting in between.
+pub(super) async fn finish_all(flights: Vec<Flight>) -> Vec<Result<Value, CommandError>> {
+    let mut running: Vec<_> = flights
+        .into_iter()
+        .map(|flight| Some(Box::pin(flight.finish())))
+        .collect();
+    let mut results: Vec<_> = running.iter().map(|_| None).collect();
+    poll_fn(|context| {
+        let mut pending = false;
+        for (flight, result) in running.iter_mut().zip(&mut results) {
+            let Some(future) = flight else { continue };
+            match future.as_mut().poll(context) {
+                Poll::Ready(answer) => {
+                    *result = Some(answer);
+                    *flight = None;
+                }
+                Poll::Pending => pending = true,
+            }
+        }
+        if pending {
+            Poll::Pending
+        } else {
+            Poll::Ready(())
+        }
+    })
+    .await;
+    results.into_iter().flatten().collect()
 }

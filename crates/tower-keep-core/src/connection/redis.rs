@@ -179,6 +179,9 @@ impl Redis {
     }
 
     pub(super) async fn send(&self, command: Command) -> Result<Value, CommandError> {
+        if self.is_cluster() {
+            return self.pursue(command).await;
+        }
         self.depart(command)?.finish().await
     }
 }

@@ -154,6 +154,10 @@ impl Core {
             ErrorKind::Canceled if error.details() == "Connection closed unexpectedly." => {
                 CommandError::Unavailable
             }
+            // A node said MOVED or ASK.
+            ErrorKind::Routing if error.details() == "Too many redirections." => {
+                CommandError::Moving
+            }
             ErrorKind::Canceled | ErrorKind::IO | ErrorKind::Routing => CommandError::Interrupted,
             ErrorKind::Auth => CommandError::Auth,
             ErrorKind::Cluster => CommandError::Cluster,
