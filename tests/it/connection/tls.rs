@@ -2,7 +2,10 @@
 
 use std::{convert::Infallible, fs, path::Path, time::Duration};
 
-use testkit::{Authority, Capability, Certificate, RedisServer, eventually, require};
+use testkit::{
+    Authority, Capability, Certificate, RedisCluster, RedisSentinel, RedisServer, eventually,
+    require,
+};
 use tower_keep_cache::{Cache, Freshness};
 use tower_keep_core::connection::{
     Cause, ClassHealth, CommandError, ConnectError, ConnectionBuilder, ConnectionManager,
@@ -12,6 +15,8 @@ use tower_keep_core::connection::{
 use super::{SOON, attach, logs::Log, text};
 
 const NAMES: [&str; 2] = ["localhost", "127.0.0.1"];
+
+const PATIENT: &str = "command_timeout=5s&stall_age=5s";
 
 /// An authority and a server that has its certificate; `None` where Redis has no TLS.
 async fn server() -> Option<(Authority, RedisServer)> {
@@ -233,9 +238,12 @@ async fn the_cache_works_as_it_does_without() {
     let Some((authority, server)) = server().await else {
         return;
     };
-    let url = format!("{}?command_timeout=2s&stall_age=1s", server.tls_url());
+    let url = format!("{}?{PATIENT}", server.tls_url());
     let (manager, _redis) = usable(trusting(&authority, &url), &Profile::CACHE).await;
-    let cache = Cache::new(manager);
+    uses_all_of(&Cache::new(manager)).await;
+}
+
+async fn uses_all_of(cache: &Cache) {
     let read = async |value: u64| {
         let load = move || async move { Ok::<_, Infallible>(value) };
         let freshness = Freshness::ttl(Duration::from_secs(60)).tags(["tag"]);
@@ -247,13 +255,62 @@ async fn the_cache_works_as_it_does_without() {
     assert_eq!(read(3).await, 3);
 }
 
+#[tokio::test]
+async fn every_node_of_a_cluster_is_reached_with_tls_and_must_prove_its_address() {
+    if !require(Capability::RedisTls) {
+        return;
+    }
+    let authority = Authority::new("ours");
+    let cluster = RedisCluster::builder().tls(&authority, &authority.issue(&NAMES));
+    let cluster = cluster.start().await;
+    let url = format!("{}?{PATIENT}", cluster.tls_url());
+    let (manager, redis) = usable(trusting(&authority, &url), &Profile::SESSION).await;
+    for number in 0..100 {
+        let key = format!("key:{number}");
+        let set = redis.set(key.into(), text("value"), SetOptions::default());
+        assert_eq!(set.await, Ok(true));
+    }
+    uses_all_of(&Cache::new(manager)).await;
+
+    let stranger = Authority::new("somebody else's");
+    refused(trusting(&stranger, &url), "from an unknown authority").await;
+}
+
+#[tokio::test]
+async fn sentinels_and_the_master_they_name_are_reached_with_tls() {
+    if !require(Capability::RedisTls) {
+        return;
+    }
+    let authority = Authority::new("ours");
+    let group = RedisSentinel::builder().tls(&authority, &authority.issue(&NAMES));
+    let group = group.start().await;
+    let url = format!("{}&{PATIENT}", group.tls_url());
+    let (manager, redis) = usable(trusting(&authority, &url), &Profile::SESSION).await;
+    redis
+        .set("key".into(), text("value"), SetOptions::default())
+        .await
+        .unwrap();
+    let mut master = group.servers()[0].client().await;
+    assert_eq!(master.words("GET key").await, "value");
+    uses_all_of(&Cache::new(manager)).await;
+
+    // The client library does not say why no sentinel will do.
+    let stranger = Authority::new("somebody else's");
+    let manager = trusting(&stranger, &url).open().unwrap();
+    eventually(SOON, async || {
+        manager.health().to_string().contains("sentinel")
+    })
+    .await;
+    assert!(!manager.health().is_up());
+}
+
 /// Big enough to need several records of TLS.
 #[tokio::test]
 async fn large_values_come_back_whole() {
     let Some((authority, server)) = server().await else {
         return;
     };
-    let url = format!("{}?command_timeout=5s&stall_age=5s", server.tls_url());
+    let url = format!("{}?{PATIENT}", server.tls_url());
     let (_manager, redis) = usable(trusting(&authority, &url), &Profile::SESSION).await;
     let value: Vec<u8> = (0..1_000_000_u32).map(|n| (n % 251) as u8).collect();
     redis

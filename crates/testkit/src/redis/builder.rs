@@ -45,11 +45,7 @@ impl RedisBuilder {
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn tls(mut self, authority: &crate::Authority, certificate: &crate::Certificate) -> Self {
-        self.tls = Some(super::tls::Tls {
-            authority: authority.pem().to_owned(),
-            certificate: certificate.clone(),
-            of_clients: "no",
-        });
+        self.tls = Some(super::tls::Tls::new(authority, certificate));
         self
     }
 

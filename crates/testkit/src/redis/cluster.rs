@@ -28,6 +28,8 @@ pub struct RedisCluster {
 pub struct ClusterBuilder {
     replicas: bool,
     node_timeout: Duration,
+    #[cfg(feature = "tls")]
+    tls: Option<super::tls::Tls>,
 }
 
 impl ClusterBuilder {
@@ -44,6 +46,14 @@ impl ClusterBuilder {
         self
     }
 
+    /// Each node has a port with TLS beside the one without, and they speak TLS to each other:
+    /// [`RedisCluster::tls_url`].
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, authority: &crate::Authority, certificate: &crate::Certificate) -> Self {
+        self.tls = Some(super::tls::Tls::new(authority, certificate));
+        self
+    }
+
     /// Starts it and waits until all nodes agree.
     ///
     /// # Panics
@@ -53,6 +63,8 @@ impl ClusterBuilder {
         let mut starting = JoinSet::new();
         for _ in 0..count {
             let mut builder = RedisServer::builder().kind(Kind::ClusterNode);
+            #[cfg(feature = "tls")]
+            builder.tls.clone_from(&self.tls);
             let timeout = self.node_timeout.as_millis().to_string();
             for argument in [
                 "--cluster-enabled",
@@ -92,6 +104,8 @@ impl RedisCluster {
         ClusterBuilder {
             replicas: false,
             node_timeout: Duration::from_secs(1),
+            #[cfg(feature = "tls")]
+            tls: None,
         }
     }
 
@@ -104,6 +118,21 @@ impl RedisCluster {
             .map(|node| node.address().to_string())
             .collect();
         format!("redis-cluster://{}", hosts.join(","))
+    }
+
+    /// `rediss-cluster://` with all nodes.
+    ///
+    /// # Panics
+    /// If it has no ports with TLS.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls_url(&self) -> String {
+        let hosts: Vec<_> = self
+            .nodes
+            .iter()
+            .map(|node| node.tls_address().to_string())
+            .collect();
+        format!("rediss-cluster://{}", hosts.join(","))
     }
 
     /// All nodes, those first that were masters at the start: to be paused, resumed, killed and restarted. One that is
@@ -201,7 +230,7 @@ impl RedisCluster {
         }
         let mut first = masters[0].client().await;
         for node in &self.nodes[1..] {
-            let address = node.address();
+            let address = node.peer_address();
             let meet = format!("CLUSTER MEET {} {}", address.ip(), address.port());
             accepts(&mut first, &meet).await;
         }

@@ -2,7 +2,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::RedisServer;
-use super::builder::Kind;
+use super::builder::{Kind, RedisBuilder};
 use super::cluster::accepts;
 use crate::eventually;
 use crate::resp::{Client, Reply};
@@ -29,6 +29,8 @@ pub struct SentinelBuilder {
     replicas: usize,
     sentinels: usize,
     down_after: Duration,
+    #[cfg(feature = "tls")]
+    tls: Option<super::tls::Tls>,
 }
 
 impl SentinelBuilder {
@@ -50,12 +52,21 @@ impl SentinelBuilder {
         self
     }
 
+    /// The master and the sentinels have a port with TLS beside the one without, and the sentinels know the master by
+    /// that: [`RedisSentinel::tls_url`]. There are no replicas.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, authority: &crate::Authority, certificate: &crate::Certificate) -> Self {
+        self.replicas = 0;
+        self.tls = Some(super::tls::Tls::new(authority, certificate));
+        self
+    }
+
     /// Starts it and waits until the sentinels know everybody.
     ///
     /// # Panics
     /// If there is no Redis on this machine or it does not come up.
     pub async fn start(self) -> RedisSentinel {
-        let master = RedisServer::start().await;
+        let master = self.server(Kind::Server).start().await;
         let mut servers = vec![];
         for _ in 0..self.replicas {
             servers.push(RedisServer::replica_of(&master).await);
@@ -63,12 +74,21 @@ impl SentinelBuilder {
         servers.insert(0, master);
         let mut sentinels = Vec::new();
         for _ in 0..self.sentinels {
-            let builder = RedisServer::builder().kind(Kind::Sentinel);
-            sentinels.push(builder.start().await);
+            sentinels.push(self.server(Kind::Sentinel).start().await);
         }
         let group = RedisSentinel { servers, sentinels };
         group.watch(&self).await;
         group
+    }
+
+    fn server(&self, kind: Kind) -> RedisBuilder {
+        let builder = RedisServer::builder().kind(kind);
+        #[cfg(feature = "tls")]
+        let builder = RedisBuilder {
+            tls: self.tls.clone(),
+            ..builder
+        };
+        builder
     }
 }
 
@@ -87,6 +107,8 @@ impl RedisSentinel {
             replicas: 1,
             sentinels: 1,
             down_after: Duration::from_millis(500),
+            #[cfg(feature = "tls")]
+            tls: None,
         }
     }
 
@@ -100,6 +122,24 @@ impl RedisSentinel {
             .collect();
         format!(
             "redis-sentinel://{}?sentinel_service={SERVICE}",
+            hosts.join(",")
+        )
+    }
+
+    /// `rediss-sentinel://` with all sentinels and the name of what they watch.
+    ///
+    /// # Panics
+    /// If it has no ports with TLS.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls_url(&self) -> String {
+        let hosts: Vec<_> = self
+            .sentinels
+            .iter()
+            .map(|sentinel| sentinel.tls_address().to_string())
+            .collect();
+        format!(
+            "rediss-sentinel://{}?sentinel_service={SERVICE}",
             hosts.join(",")
         )
     }
@@ -167,7 +207,7 @@ impl RedisSentinel {
     }
 
     async fn watch(&self, wanted: &SentinelBuilder) {
-        let master = self.servers[0].address();
+        let master = self.servers[0].peer_address();
         let quorum = wanted.sentinels / 2 + 1;
         let down_after = wanted.down_after.as_millis();
         for sentinel in &self.sentinels {

@@ -155,6 +155,15 @@ impl RedisServer {
         self.inner.tls_address.expect("started without TLS")
     }
 
+    /// Where other servers are to reach it: with TLS if it has that.
+    pub(super) fn peer_address(&self) -> SocketAddr {
+        #[cfg(feature = "tls")]
+        if let Some(address) = self.inner.tls_address {
+            return address;
+        }
+        self.address()
+    }
+
     /// `redis+unix:///path`. With a password a host stands before the path, because a URL cannot have a user without.
     #[must_use]
     pub fn unix_url(&self) -> String {
@@ -316,7 +325,7 @@ impl Inner {
         }
         #[cfg(feature = "tls")]
         let tls_address = match &builder.tls {
-            Some(tls) => Some(tls.prepare(&sandbox, &mut args)?),
+            Some(tls) => Some(tls.prepare(builder.kind, &sandbox, &mut args)?),
             None => None,
         };
         args.extend(builder.args.iter().cloned());

@@ -2,8 +2,9 @@ use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::{fs, io};
 
+use super::builder::Kind;
 use crate::process::Sandbox;
-use crate::{Certificate, port};
+use crate::{Authority, Certificate, port};
 
 /// What a port with TLS needs.
 #[derive(Clone, Debug)]
@@ -14,13 +15,27 @@ pub(super) struct Tls {
 }
 
 impl Tls {
+    pub(super) fn new(authority: &Authority, certificate: &Certificate) -> Self {
+        Self {
+            authority: authority.pem().to_owned(),
+            certificate: certificate.clone(),
+            of_clients: "no",
+        }
+    }
+
     /// Writes the files, and says in `args` where they are.
     pub(super) fn prepare(
         &self,
+        kind: Kind,
         sandbox: &Sandbox,
         args: &mut Vec<OsString>,
     ) -> io::Result<SocketAddr> {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port::free()));
+        let (port, among_servers) = match kind {
+            Kind::ClusterNode => (port::free_with_bus(), "--tls-cluster"),
+            Kind::Server | Kind::Sentinel => (port::free(), "--tls-replication"),
+        };
+        args.extend([among_servers, "yes"].map(Into::into));
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         args.extend(["--tls-port".into(), address.port().to_string().into()]);
         args.extend(["--tls-auth-clients", self.of_clients].map(Into::into));
         for (option, name, pem) in [

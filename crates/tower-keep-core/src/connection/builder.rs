@@ -60,7 +60,8 @@ impl ConnectionBuilder {
 
     /// Credentials that change while the application runs: `fetch` is asked before every connection, and its answer
     /// wins over the URL. With `renew_every` the connection authenticates anew that often, for tokens that the
-    /// server forgets. An error counts as refused credentials, with its words.
+    /// server forgets. An error counts as refused credentials, with its words. Sentinels are given the same credentials,
+    /// and `sentinel_password` is not used then.
     pub fn credentials<F, Fut>(mut self, fetch: F, renew_every: Option<Duration>) -> Self
     where
         F: Fn() -> Fut + Send + Sync + 'static,
