@@ -49,6 +49,9 @@ pub(super) struct Core {
     pub(super) watchdog_rests: AtomicBool,
     /// Connections made so far.
     pub(super) generation: AtomicU64,
+    /// Counts what a probe that was begun before it cannot know of: trips, and connections. Moves under the lock of
+    /// the health.
+    turns: AtomicU64,
     /// Incarnations seen so far.
     pub(super) lives: AtomicU64,
     /// Whether a handle keeps here what must not be evicted.
@@ -86,6 +89,7 @@ impl Core {
             watch_now: Notify::new(),
             watchdog_rests: AtomicBool::new(false),
             generation: AtomicU64::new(0),
+            turns: AtomicU64::new(0),
             lives: AtomicU64::new(0),
             keeps: AtomicBool::new(false),
             clock_offset: AtomicI64::new(i64::MIN),
@@ -169,8 +173,26 @@ impl Core {
     }
 
     /// A connection was made.
+    ///
+    /// Its number is never seen while a gate is open that was opened for the one before: whoever finds both a new
+    /// number and an open gate finds the incarnation of the server that answers there.
     pub(super) fn connected(&self) {
-        self.generation.fetch_add(1, Ordering::AcqRel);
+        let replaced = Cause::Disconnected("the connection was replaced".into());
+        let mut tripped = Vec::new();
+        self.health.send_if_modified(|health| {
+            for class in Class::ALL {
+                if health.class(class).is_up() {
+                    self.shut(health, class, &replaced);
+                    tripped.push(class);
+                }
+            }
+            self.turns.fetch_add(1, Ordering::AcqRel);
+            self.generation.fetch_add(1, Ordering::AcqRel);
+            !tripped.is_empty()
+        });
+        for class in tripped {
+            telemetry::tripped(&self.server, class, &replaced);
+        }
         self.traffic.forget_timeouts();
         self.denials.forget();
         telemetry::connected(&self.server);
@@ -207,19 +229,14 @@ impl Core {
     pub(super) fn trip(&self, class: Class, cause: &Cause) {
         let mut before = None;
         self.health.send_if_modified(|health| {
-            let current = health.class_mut(class);
-            let down = ClassHealth::Down {
-                cause: cause.clone(),
-            };
+            let current = health.class(class);
             // What silence means is known better already.
             let vague = matches!(cause, Cause::Stalled | Cause::Deadlines);
-            if current.is_closed() || *current == down || (!current.is_up() && vague) {
+            if current.is_closed() || current.is_down_for(cause) || (!current.is_up() && vague) {
                 return false;
             }
-            if current.is_up() {
-                self.gate(class).shut();
-            }
-            before = Some(mem::replace(current, down));
+            self.turns.fetch_add(1, Ordering::AcqRel);
+            before = Some(self.shut(health, class, cause));
             true
         });
         match before {
@@ -234,17 +251,34 @@ impl Core {
         }
     }
 
+    /// The part of a trip that happens under the lock of the health; returns what was before.
+    fn shut(&self, health: &mut Health, class: Class, cause: &Cause) -> ClassHealth {
+        let current = health.class_mut(class);
+        if current.is_up() {
+            self.gate(class).shut();
+        }
+        let down = ClassHealth::Down {
+            cause: cause.clone(),
+        };
+        mem::replace(current, down)
+    }
+
     pub(super) fn trip_all(&self, cause: &Cause) {
         for class in Class::ALL {
             self.trip(class, cause);
         }
     }
 
-    /// Opens the gate of a class again after a good probe.
-    pub(super) fn restore(&self, class: Class) {
+    /// To be taken before a probe, and shown to [`restore`](Self::restore) after it.
+    pub(super) fn turn(&self) -> u64 {
+        self.turns.load(Ordering::Acquire)
+    }
+
+    /// Opens the gate of a class again after a good probe, unless something has happened since the probe was begun.
+    pub(super) fn restore(&self, class: Class, turn: u64) {
         let restored = self.health.send_if_modified(|health| {
             let current = health.class_mut(class);
-            if current.is_closed() || current.is_up() {
+            if current.is_closed() || current.is_up() || self.turn() != turn {
                 return false;
             }
             *current = ClassHealth::Up;
@@ -263,5 +297,58 @@ fn options(deadline: Duration) -> Options {
         max_attempts: Some(1),
         timeout: Some(deadline),
         ..Options::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fred::types::Builder;
+
+    use super::*;
+
+    fn core() -> Core {
+        let limits = Limits::new(Default::default());
+        let client = Builder::default_centralized().build().unwrap();
+        Core::new(client, Handle::current(), "test".into(), false, limits)
+    }
+
+    #[tokio::test]
+    async fn a_probe_does_not_undo_what_has_happened_since_it_was_begun() {
+        let core = core();
+        let turn = core.turn();
+        core.trip_all(&Cause::Disconnected("lost".into()));
+        core.restore(Class::Read, turn);
+        assert!(!core.gate(Class::Read).is_up());
+
+        let turn = core.turn();
+        core.connected();
+        core.restore(Class::Read, turn);
+        assert!(!core.gate(Class::Read).is_up());
+
+        core.restore(Class::Read, core.turn());
+        assert!(core.gate(Class::Read).is_up());
+    }
+
+    #[tokio::test]
+    async fn a_new_connection_is_not_used_before_it_was_probed() {
+        let core = core();
+        for class in Class::ALL {
+            core.restore(class, core.turn());
+        }
+        // Without any error before it, or with one that is told later.
+        core.connected();
+        assert!(!core.gate(Class::Read).is_up() && !core.gate(Class::Write).is_up());
+        assert!(!core.health.borrow().is_up());
+    }
+
+    #[tokio::test]
+    async fn closed_is_the_last_word() {
+        let core = core();
+        core.trip_all(&Cause::Closed);
+        core.restore(Class::Read, core.turn());
+        core.trip(Class::Read, &Cause::Loading);
+        core.connected();
+        assert_eq!(core.refusal(Class::Read), CommandError::Closed);
+        assert!(!core.gate(Class::Read).is_up());
     }
 }

@@ -143,12 +143,11 @@ impl ClassHealth {
 
     /// Down for good.
     pub(super) fn is_closed(&self) -> bool {
-        matches!(
-            self,
-            Self::Down {
-                cause: Cause::Closed
-            }
-        )
+        self.is_down_for(&Cause::Closed)
+    }
+
+    pub(super) fn is_down_for(&self, why: &Cause) -> bool {
+        matches!(self, Self::Down { cause } if cause == why)
     }
 }
 

@@ -31,8 +31,8 @@ const FIRST_DELAY: Duration = Duration::from_millis(10);
 const LAST_DELAY: Duration = Duration::from_millis(500);
 /// After a connection was made the first probe may come too early by a hair.
 const EAGER_DELAY: Duration = Duration::from_millis(1);
-/// So many probes without a reply shut the gate. One may be the fault of a busy runtime on this side.
-const SILENT_IN_A_ROW: u32 = 2;
+/// So many rounds without a reply shut the gates. One may be the fault of a busy runtime on this side.
+const UNHEARD_IN_A_ROW: u32 = 2;
 /// How long a server must have been read-only before the connection is replaced.
 const DEMOTED_FOR: Duration = Duration::from_secs(5);
 
@@ -52,8 +52,8 @@ struct Prober {
     key: Key,
     script: Script,
     delay: Duration,
-    /// Probes in a row without a reply.
-    silent: u32,
+    /// Rounds in a row in which a probe had no reply.
+    unheard: u32,
     /// The connection that was probed last.
     generation: u64,
     clock: ServerClock,
@@ -61,12 +61,10 @@ struct Prober {
     read_only_since: Option<Instant>,
 }
 
-/// What a probe found.
+/// What a reply to a probe says.
 enum Finding {
     Well,
     Unwell(Unfit, Cause),
-    /// No reply. Whether that is a stall or a lost connection is found out elsewhere.
-    Silent,
 }
 
 impl Prober {
@@ -76,7 +74,7 @@ impl Prober {
             key: Key::from(PROBE_KEY),
             script: Script::write(include_str!("probe.lua")),
             delay: FIRST_DELAY,
-            silent: 0,
+            unheard: 0,
             generation: 0,
             clock: ServerClock::default(),
             eviction_checked: false,
@@ -91,7 +89,7 @@ impl Prober {
                 .any(|class| !self.core.gate(*class).is_up());
             let pause = match down {
                 true => self.delay,
-                false if self.silent > 0 => EAGER_DELAY,
+                false if self.unheard > 0 => EAGER_DELAY,
                 false => self.core.limits.probe_interval(),
             };
             tokio::select! {
@@ -106,33 +104,30 @@ impl Prober {
     }
 
     async fn round(&mut self) {
+        let turn = self.core.turn();
         let generation = self.core.generation.load(Ordering::Acquire);
         if generation == 0 {
             return;
         }
         let renewed = generation != self.generation;
-        // Before the gates open: who holds what the server may have lost must know first.
-        if !self.read_incarnation().await {
+        if renewed {
+            self.clock = ServerClock::default();
+            self.eviction_checked = false;
+        }
+        let Some(findings) = self.examine().await else {
             if renewed {
                 self.delay = EAGER_DELAY;
             }
-            for class in Class::ALL {
-                self.conclude(class, Finding::Silent);
+            self.unheard += 1;
+            if self.unheard >= UNHEARD_IN_A_ROW {
+                self.core.trip_all(&Cause::Deadlines);
             }
             return;
-        }
+        };
+        self.unheard = 0;
         self.generation = generation;
-        let reads = finding(
-            &self
-                .core
-                .probe(Command::read("PING").beside(Some(&self.key)))
-                .await,
-        );
-        self.conclude(Class::Read, reads);
-        let writes = self.probe_writes().await;
-        self.conclude(Class::Write, writes);
-        if renewed {
-            self.eviction_checked = false;
+        for (class, finding) in Class::ALL.into_iter().zip(findings) {
+            self.conclude(class, finding, turn);
         }
         if !self.eviction_checked && self.core.keeps.load(Ordering::Relaxed) {
             self.eviction_checked = true;
@@ -141,14 +136,26 @@ impl Prober {
         self.replace_a_demoted_server();
     }
 
-    fn conclude(&mut self, class: Class, finding: Finding) {
+    /// What was found for each class; `None` if one of the probes had no reply. Silence is the connection's and no
+    /// class's: what is sent after a command that gets no answer gets none either.
+    async fn examine(&mut self) -> Option<[Finding; 2]> {
+        // First: who holds what the server may have lost must know before the gates open.
+        if let Finding::Unwell(unfit, cause) = self.read_incarnation().await? {
+            return Some([
+                Finding::Unwell(unfit, cause.clone()),
+                Finding::Unwell(unfit, cause),
+            ]);
+        }
+        let ping = Command::read("PING").beside(Some(&self.key));
+        let reads = finding(&self.core.probe(ping).await)?;
+        let writes = self.probe_writes().await?;
+        Some([reads, writes])
+    }
+
+    fn conclude(&self, class: Class, finding: Finding, turn: u64) {
         match finding {
-            Finding::Well => {
-                self.silent = 0;
-                self.core.restore(class);
-            }
+            Finding::Well => self.core.restore(class, turn),
             Finding::Unwell(unfit, cause) => {
-                self.silent = 0;
                 for class in Class::ALL
                     .into_iter()
                     .filter(|class| unfit.includes(*class))
@@ -156,16 +163,10 @@ impl Prober {
                     self.core.trip(class, &cause);
                 }
             }
-            Finding::Silent => {
-                self.silent += 1;
-                if self.silent >= SILENT_IN_A_ROW {
-                    self.core.trip(class, &Cause::Deadlines);
-                }
-            }
         }
     }
 
-    async fn probe_writes(&mut self) -> Finding {
+    async fn probe_writes(&mut self) -> Option<Finding> {
         let key = &self.key;
         let call = |name, script: &bytes::Bytes| {
             Command::write(name)
@@ -201,29 +202,27 @@ impl Prober {
         finding
     }
 
-    /// Returns whether the server answered.
-    async fn read_incarnation(&self) -> bool {
+    /// `None` if there was no answer.
+    async fn read_incarnation(&self) -> Option<Finding> {
         let mut sections = Vec::with_capacity(2);
         for section in ["server", "replication"] {
-            match self.info(section).await {
-                Some(Ok(text)) => sections.push(text),
-                // Busy or the like: the probes will say so.
-                Some(Err(_)) => return true,
-                None => return false,
+            match self.info(section).await? {
+                Ok(text) => sections.push(text),
+                Err((unfit, cause)) => return Some(Finding::Unwell(unfit, cause)),
             }
         }
         self.core
             .reincarnate(Incarnation::read(&sections[0], &sections[1]));
-        true
+        Some(Finding::Well)
     }
 
     /// A section of `INFO`, empty if it is denied; `None` if there was no answer.
-    async fn info(&self, section: &'static str) -> Option<Result<String, Unfit>> {
+    async fn info(&self, section: &'static str) -> Option<Result<String, (Unfit, Cause)>> {
         let command = Command::read("INFO").beside(Some(&self.key)).arg(section);
         Some(match self.core.probe(command).await.ok()? {
             Resp3Frame::BlobString { data, .. } => Ok(String::from_utf8_lossy(&data).into_owned()),
             Resp3Frame::SimpleError { data, .. } => match reply::unfit(&data) {
-                Some((unfit, _)) => Err(unfit),
+                Some(unwell) => Err(unwell),
                 None => Ok(String::new()),
             },
             _ => Ok(String::new()),
@@ -258,14 +257,15 @@ impl Prober {
     }
 }
 
-fn finding(answer: &Answer) -> Finding {
+/// `None` without a reply. Whether that is a stall or a lost connection is found out elsewhere.
+fn finding(answer: &Answer) -> Option<Finding> {
     match answer {
-        Ok(Resp3Frame::SimpleError { data, .. }) => match reply::unfit(data) {
+        Ok(Resp3Frame::SimpleError { data, .. }) => Some(match reply::unfit(data) {
             Some((unfit, cause)) => Finding::Unwell(unfit, cause),
             None => Finding::Well,
-        },
-        Ok(_) => Finding::Well,
-        Err(_) => Finding::Silent,
+        }),
+        Ok(_) => Some(Finding::Well),
+        Err(_) => None,
     }
 }
 
@@ -284,4 +284,36 @@ fn server_time(frame: Resp3Frame) -> Option<u64> {
             str::from_utf8(&bytes).ok()?.parse::<u64>().ok()
         });
     Some(parts.next()?? * 1_000_000 + parts.next()??)
+}
+
+#[cfg(test)]
+mod tests {
+    use fred::types::Builder;
+    use tokio::runtime::Handle;
+
+    use super::*;
+    use crate::connection::limits::Limits;
+
+    #[tokio::test]
+    async fn one_round_without_a_reply_is_forgiven_and_two_are_not() {
+        let client = Builder::default_centralized().build().unwrap();
+        let limits = Limits::new(Default::default());
+        let core = Arc::new(Core::new(
+            client,
+            Handle::current(),
+            "test".into(),
+            false,
+            limits,
+        ));
+        core.connected();
+        for class in Class::ALL {
+            core.restore(class, core.turn());
+        }
+        // There is no server, so no probe is answered.
+        let mut prober = Prober::new(Arc::clone(&core));
+        prober.round().await;
+        assert!(core.health.borrow().is_up());
+        prober.round().await;
+        assert!(!core.gate(Class::Read).is_up() && !core.gate(Class::Write).is_up());
+    }
 }

@@ -88,7 +88,7 @@ mod tests {
             limits,
         ));
         for class in Class::ALL {
-            core.restore(class);
+            core.restore(class, core.turn());
         }
         spawn(&core);
         core
