@@ -17,12 +17,12 @@ pub(super) struct Traffic {
 impl Traffic {
     /// Takes a place. Says how many were taken before; the first one starts the wait for a reply.
     pub(super) fn depart(&self, now: Duration) -> usize {
-        // Ordered with the watchdog's flag: either it sees this departure, or this departure sees that it rests.
-        let before = self.in_flight.fetch_add(1, Ordering::SeqCst);
-        if before == 0 {
+        // Before it is counted: who sees it in flight must not see the silence of the time when nothing was.
+        if self.in_flight() == 0 {
             self.restart_silence(now);
         }
-        before
+        // Ordered with the watchdog's flag: either it sees this departure, or this departure sees that it rests.
+        self.in_flight.fetch_add(1, Ordering::SeqCst)
     }
 
     pub(super) fn land(&self) {
@@ -35,7 +35,7 @@ impl Traffic {
 
     pub(super) fn replied(&self, now: Duration) {
         self.restart_silence(now);
-        self.last_reply.store(micros(now), Ordering::Relaxed);
+        self.last_reply.fetch_max(micros(now), Ordering::Relaxed);
         self.forget_timeouts();
     }
 
@@ -48,13 +48,16 @@ impl Traffic {
 
     /// How long operations have been in flight without a reply; `None` if nothing is in flight.
     pub(super) fn silence(&self, now: Duration) -> Option<Duration> {
-        let since = Duration::from_micros(self.waiting_since.load(Ordering::Acquire));
-        (self.in_flight() > 0).then(|| now.saturating_sub(since))
+        (self.in_flight() > 0).then(|| {
+            let since = Duration::from_micros(self.waiting_since.load(Ordering::Acquire));
+            now.saturating_sub(since)
+        })
     }
 
     /// Starts the wait for a reply over: the time until now says nothing about the server.
     pub(super) fn restart_silence(&self, now: Duration) {
-        self.waiting_since.store(micros(now), Ordering::Release);
+        // Never back: a thread that was put to sleep after it read the clock has old news.
+        self.waiting_since.fetch_max(micros(now), Ordering::AcqRel);
     }
 
     /// Counts a timeout. True when the connection must be dead: so many in a row, and no reply for so long.
@@ -100,6 +103,15 @@ mod tests {
             traffic.land();
         }
         assert_eq!(traffic.silence(ms(20)), Some(ms(20)));
+    }
+
+    #[test]
+    fn news_that_is_told_late_does_not_lengthen_the_silence() {
+        let traffic = Traffic::default();
+        traffic.depart(ms(0));
+        traffic.replied(ms(130));
+        traffic.replied(ms(100));
+        assert_eq!(traffic.silence(ms(135)), Some(ms(5)));
     }
 
     #[test]
