@@ -1,23 +1,11 @@
 //! Deadlines, and places in flight.
 
-use std::{
-    future::Future,
-    pin::{Pin, pin},
-    task::{Context, Waker},
-    time::Duration,
-};
+use std::{pin::pin, time::Duration};
 
 use testkit::{RedisServer, eventually};
 use tower_keep_core::connection::{CommandError, ConnectionManager, Profile};
 
-use super::{SOON, attach, connect};
-
-/// Polls once.
-fn is_pending<F: Future>(future: Pin<&mut F>) -> bool {
-    future
-        .poll(&mut Context::from_waker(Waker::noop()))
-        .is_pending()
-}
+use super::{SOON, attach, connect, is_pending};
 
 const PATIENT: &str = "stall_age=3600s&reconnect_after_silence=3600s&probe_interval=3600s";
 

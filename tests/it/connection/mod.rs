@@ -14,7 +14,12 @@ mod refusals;
 mod scripts;
 mod tls;
 
-use std::time::Duration;
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Waker},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use tower_keep_core::connection::{Backend, ConnectionManager, Profile, Redis};
@@ -38,4 +43,11 @@ async fn connect(url: &str, profile: &Profile) -> (ConnectionManager, Redis) {
     let redis = attach(&manager, profile);
     manager.connected(SOON).await.unwrap();
     (manager, redis)
+}
+
+/// Polls once.
+fn is_pending<F: Future>(future: Pin<&mut F>) -> bool {
+    future
+        .poll(&mut Context::from_waker(Waker::noop()))
+        .is_pending()
 }

@@ -1,7 +1,7 @@
 //! Redis goes away under a steady load: a few operations pay for finding out, then none, and nobody has to find out
 //! that it is back.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use testkit::{RedisServer, eventually};
 use tokio::time::timeout;
@@ -10,7 +10,7 @@ use tower_keep_core::connection::{
 };
 
 use super::{
-    SOON, attach, connect,
+    SOON, attach, connect, is_pending,
     load::{FEW, HICCUPS, Load},
     text,
 };
@@ -234,4 +234,51 @@ async fn a_starved_runtime_is_not_taken_for_a_stalled_redis() {
             .is_err()
     );
     assert_eq!(redis.generation(), connections);
+}
+
+/// As in a stream of buffered futures whose consumer is busy with the item before.
+#[tokio::test]
+async fn an_answer_that_nobody_picks_up_is_not_taken_for_a_stall() {
+    let server = RedisServer::start().await;
+    let url = format!("{}?command_timeout=3600s&stall_age=400ms", server.url());
+    let (manager, redis) = connect(&url, &Profile::CACHE).await;
+    let mut watch = manager.watch();
+    assert!(watch.current().is_up());
+    let mut forgotten = pin!(redis.get("key".into()));
+    assert!(is_pending(forgotten.as_mut()));
+    assert!(
+        timeout(Duration::from_millis(1500), watch.changed())
+            .await
+            .is_err()
+    );
+    assert_eq!(forgotten.await, Ok(None));
+
+    // It is no licence to stall.
+    server.pause();
+    assert_eq!(
+        redis.get("key".into()).await,
+        Err(CommandError::Interrupted)
+    );
+}
+
+#[tokio::test]
+async fn paused_writes_pause_everything_and_nobody_pays_twice() {
+    let server = RedisServer::start().await;
+    let (_manager, redis) = connect(&server.url(), &Profile::CACHE).await;
+    let (reads, writes) = (gets(&redis), writes(&redis));
+    reads.serves(50).await;
+    writes.serves(50).await;
+    let paid = (reads.paid(), writes.paid());
+
+    let mut client = server.client().await;
+    client.words("CLIENT PAUSE 600000 WRITE").await;
+    tokio::join!(trips(&reads, paid.0), trips(&writes, paid.1));
+    // A connection that has sent a write is answered nothing more.
+    let paid = (reads.paid(), writes.paid());
+    reads.refuses(400).await;
+    assert_eq!((reads.paid(), writes.paid()), paid);
+
+    client.words("CLIENT UNPAUSE").await;
+    reads.serves(50).await;
+    writes.serves(50).await;
 }

@@ -4,7 +4,11 @@ use std::{sync::Arc, sync::atomic::Ordering, time::Duration};
 
 use tokio::time::{Instant, sleep_until};
 
-use super::{core::Core, health::Cause};
+use super::{
+    command::Command,
+    core::Core,
+    health::{Cause, Class},
+};
 
 /// The watchdog rests when nothing was in flight for so many stall ages. Waking it costs more than one more look.
 const RESTLESS: u32 = 4;
@@ -19,7 +23,7 @@ pub(super) fn spawn(core: &Arc<Core>) {
     });
 }
 
-async fn watch(core: &Core) {
+async fn watch(core: &Arc<Core>) {
     let mut last_busy = Instant::now();
     loop {
         let stall_age = core.limits.stall_age();
@@ -36,9 +40,27 @@ async fn watch(core: &Core) {
                 core.trip_all(&Cause::Stalled);
                 nap(core, stall_age, stall_age).await;
             }
-            Some(silence) => nap(core, stall_age - silence, stall_age).await,
+            Some(silence) if silence >= stall_age / 2 => {
+                ask_for_a_sign(core);
+                nap(core, stall_age - silence, stall_age).await;
+            }
+            Some(silence) => nap(core, stall_age / 2 - silence, stall_age).await,
             None => nap(core, stall_age, stall_age).await,
         }
+    }
+}
+
+/// An operation that was answered is in flight until its caller looks, and callers may be busy elsewhere. Replies come
+/// in order, so a reply to something that the watchdog has sent itself shows that there is no stall.
+fn ask_for_a_sign(core: &Arc<Core>) {
+    let is_up = Class::ALL.iter().any(|class| core.gate(*class).is_up());
+    // Of a cluster only one node would answer.
+    if is_up && !core.is_cluster {
+        let core = Arc::clone(core);
+        let ping = Command::read("PING").anywhere();
+        core.runtime
+            .clone()
+            .spawn(async move { core.probe(ping).await });
     }
 }
 
@@ -68,7 +90,6 @@ mod tests {
 
     use super::*;
     use crate::connection::{
-        health::Class,
         limits::{Limits, Overrides},
         profile::Profile,
     };
