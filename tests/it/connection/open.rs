@@ -3,6 +3,7 @@
 use std::{sync::Mutex, time::Duration};
 
 use testkit::{RedisServer, eventually};
+use tokio::time::timeout;
 use tower_keep_core::connection::{
     Backend, CommandError, ConnectError, ConnectionManager, OpenError, Profile, SetOptions,
 };
@@ -182,4 +183,27 @@ async fn a_server_of_another_kind_is_told_in_words() {
         matches!(waited, Err(ConnectError::TimedOut { .. })),
         "{waited:?}"
     );
+}
+
+/// A manager lives as long as the runtime that it was opened in, which is not that of every operation.
+#[test]
+fn when_its_runtime_ends_a_manager_is_closed_and_does_not_hang() {
+    let runtime = || tokio::runtime::Runtime::new().unwrap();
+    let other = runtime();
+    let server = other.block_on(RedisServer::start());
+    let first = runtime();
+    let (manager, redis) = first.block_on(connect(&server.url(), &Profile::CACHE));
+    assert_eq!(other.block_on(redis.get("key".into())), Ok(None));
+
+    server.pause();
+    let waiting = {
+        let redis = redis.clone();
+        first.spawn(async move { redis.get("key".into()).await })
+    };
+    drop(first);
+    other.block_on(async {
+        assert!(waiting.await.unwrap_err().is_cancelled());
+        assert_eq!(redis.get("key".into()).await, Err(CommandError::Closed));
+        timeout(SOON, manager.close()).await.unwrap();
+    });
 }

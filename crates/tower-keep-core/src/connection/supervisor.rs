@@ -20,10 +20,19 @@ const FAREWELL: Duration = Duration::from_secs(1);
 pub(super) fn spawn(core: &Arc<Core>) {
     let core = Arc::clone(core);
     core.runtime.clone().spawn(async move {
-        supervise(&core).await;
-        core.trip_all(&Cause::Closed);
-        core.ended.send_replace(true);
+        let end = End(core);
+        supervise(&end.0).await;
     });
+}
+
+/// Says that it is over: also when the runtime ends and takes the task with it, or nobody would ever say so.
+struct End(Arc<Core>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.trip_all(&Cause::Closed);
+        self.0.ended.send_replace(true);
+    }
 }
 
 async fn supervise(core: &Core) {
