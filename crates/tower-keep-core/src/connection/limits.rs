@@ -50,6 +50,7 @@ impl Overrides {
 }
 
 const MILLISECOND: Duration = Duration::from_millis(1);
+const LONGEST_PROBE: Duration = Duration::from_secs(1);
 
 /// The limits of the connection that its handles share.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -162,8 +163,11 @@ impl Limits {
         )
     }
 
+    /// That of the most patient handle, so that a probe does not fail where an operation would not; but a probe that
+    /// waits for longer than this has found out enough, and the next one waits behind it.
     pub(super) fn probe_deadline(&self) -> Duration {
         Duration::from_micros(self.deadline_us.load(Ordering::Relaxed))
+            .min(LONGEST_PROBE.max(self.stall_age()))
     }
 
     /// How often each class is probed while nothing is wrong. One second finds a dead Redis before the next visitor
@@ -188,6 +192,22 @@ mod tests {
         assert_eq!(limits.stall_age(), Duration::from_millis(25));
         assert_eq!(limits.in_flight(), 4096);
         assert_eq!(limits.reconnect_after(), (4, Duration::from_millis(150)));
+    }
+
+    #[test]
+    fn a_patient_handle_does_not_make_recovery_slow() {
+        let patient = |stall_age| {
+            let limits = Limits::new(Overrides {
+                command_timeout: Some(Duration::from_secs(3600)),
+                stall_age,
+                ..Overrides::default()
+            });
+            limits.attach(&Profile::CACHE);
+            limits.probe_deadline()
+        };
+        assert_eq!(patient(None), LONGEST_PROBE);
+        let hour = Duration::from_secs(3600);
+        assert_eq!(patient(Some(hour)), hour);
     }
 
     #[test]
