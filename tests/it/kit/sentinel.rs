@@ -21,7 +21,10 @@ async fn a_replica_becomes_the_master_on_demand() {
     let group = RedisSentinel::start().await;
     let first = group.master().await;
     assert_eq!(first.address(), group.servers()[0].address());
-    first.client().await.words("SET key value").await;
+    let mut client = first.client().await;
+    client.words("SET key value").await;
+    // Replication is asynchronous: only what the replica has acknowledged outlives the failover.
+    assert_eq!(client.words("WAIT 1 10000").await.integer(), 1);
     group.failover().await;
     let second = group.master().await;
     assert_eq!(second.address(), group.servers()[1].address());
