@@ -13,7 +13,7 @@ use tokio::runtime::Runtime;
 use super::keep::{Image, KEYS, Keep, TAGS, Target, ids, key, tags};
 use crate::{
     entry::Entry,
-    store::{Begin, Lease, Lookup, Poll},
+    store::{Begin, Lease, Lookup, MissCause, Poll},
 };
 
 #[derive(Clone, Debug)]
@@ -97,6 +97,8 @@ impl Twin {
                 expected,
             } => match store.lookup(&key(number), &tags(expected)).await.unwrap() {
                 Lookup::Hit { entry, tags } => format!("{entry:?} {tags:?}"),
+                // Which of two tags is found wanting first depends on which were asked for.
+                Lookup::Miss(MissCause::TagMissing | MissCause::Invalidated) => "overtaken".into(),
                 Lookup::Miss(cause) => format!("{cause:?}"),
             },
             Op::Poll {
