@@ -2,7 +2,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use serde::{Deserialize, Serialize};
 
 /// What the cache keeps under a key: a response, or a value of `get_or_load`.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,7 +18,7 @@ pub(crate) struct Entry {
 }
 
 /// Whose entry it is, so that neither side takes the other's for its own.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Kind {
     /// A response of a route.
     Response,

@@ -2,12 +2,8 @@ use std::{ops::Range, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use serde::{Deserialize, Serialize};
 
-use super::{
-    content::{Entry, Kind},
-    fields,
-};
+use super::{content::Entry, fields, metadata::Metadata};
 use crate::{store::Incarnation, tag::TagId};
 
 const MAGIC: [u8; 2] = *b"TK";
@@ -44,18 +40,6 @@ pub(crate) enum Undecodable {
     Content,
 }
 
-/// What an entry says about itself, behind the fixed part.
-#[derive(Deserialize, Serialize)]
-struct Metadata {
-    kind: Kind,
-    status: u16,
-    stored_at: u64,
-    ttl: u64,
-    headers: u32,
-    body: u64,
-    trailers: Option<u32>,
-}
-
 impl Envelope {
     /// The most tags that one entry can have.
     pub(crate) const MAX_TAGS: usize = 255;
@@ -72,22 +56,19 @@ impl Envelope {
         stamp: u64,
     ) -> Bytes {
         let count = u8::try_from(tags.len()).expect("the caller keeps to MAX_TAGS");
+        let trailers = entry.trailers.as_ref();
         let metadata = Metadata {
             kind: entry.kind,
             status: entry.status.as_u16(),
             stored_at: entry.stored_at,
             ttl: entry.ttl.as_millis() as u64,
             headers: entry.headers.len() as u32,
-            body: entry.body.len() as u64,
-            trailers: entry
-                .trailers
-                .as_ref()
-                .map(|trailers| trailers.len() as u32),
+            body: entry.body.len() as u32,
+            trailers: trailers.map(|trailers| trailers.len() as u32),
         };
-        let trailers = entry.trailers.as_ref();
         let mut out = Vec::with_capacity(
             TAGS + tags.len() * TagId::LENGTH
-                + METADATA
+                + Metadata::LENGTH
                 + fields::encoded_length(&entry.headers)
                 + entry.body.len()
                 + trailers.map_or(0, fields::encoded_length),
@@ -101,7 +82,7 @@ impl Envelope {
         for tag in tags {
             out.extend_from_slice(&tag.0);
         }
-        out = postcard::to_extend(&metadata, out).expect("a vector takes whatever it is given");
+        metadata.encode(&mut out);
         fields::encode(&entry.headers, &mut out);
         let body = out.len();
         out[BODY_START].copy_from_slice(&(body as u32).to_le_bytes());
@@ -164,15 +145,14 @@ impl Envelope {
     ///
     /// If the length is not what the metadata says, or the content is none.
     pub(crate) fn into_entry(self) -> Result<Entry, Undecodable> {
-        let head = &self.bytes[self.tags.end..self.body];
-        let (metadata, rest) =
-            postcard::take_from_bytes::<Metadata>(head).map_err(|_| Undecodable::Content)?;
-        let headers = self.bytes.slice(self.body - rest.len()..self.body);
+        let head = self.tags.end..self.body;
+        let metadata = Metadata::decode(&self.bytes[head.clone()]).ok_or(Undecodable::Content)?;
+        let headers = self.bytes.slice(head.start + Metadata::LENGTH..head.end);
         let headers =
             fields::decode(&headers, metadata.headers as usize).ok_or(Undecodable::Content)?;
-        let end = usize::try_from(metadata.body)
-            .ok()
-            .and_then(|length| self.body.checked_add(length))
+        let end = self
+            .body
+            .checked_add(metadata.body as usize)
             .filter(|&end| end <= self.bytes.len())
             .ok_or(Undecodable::Length)?;
         let trailers = self.trailers(end, metadata.trailers)?;
@@ -198,12 +178,9 @@ impl Envelope {
     }
 }
 
-/// Room for the metadata: two flags, three numbers of up to ten bytes, three of up to five.
-const METADATA: usize = 56;
-
 fn checksum(bytes: &[u8], body: usize) -> u32 {
-    let mut hasher = crc32fast::Hasher::new();
-    hasher.update(&bytes[..CHECKSUM.start]);
+    let start = u32::from_le_bytes(array(bytes, 0..CHECKSUM.start));
+    let mut hasher = crc32fast::Hasher::new_with_initial(start);
     hasher.update(&bytes[CHECKSUM.end..body]);
     hasher.finalize()
 }

@@ -2,7 +2,7 @@ use http::{HeaderName, HeaderValue};
 use proptest::prelude::*;
 
 use super::*;
-use crate::tag::Tag;
+use crate::{entry::Kind, tag::Tag};
 
 fn incarnation() -> Incarnation {
     Incarnation::from(*b"AAECAwQFBgcICQoL")

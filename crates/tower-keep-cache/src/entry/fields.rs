@@ -1,17 +1,26 @@
-//! A block of header fields: name and value of each, behind their lengths.
+//! A block of header fields: name and value of each, behind their lengths. Names that nearly every response has are
+//! numbers, which spares a hit to parse them and Redis to keep them.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::Entry;
+use super::{Entry, known};
+
+/// In place of a name's length, which is never zero: the number of a known name follows.
+const KNOWN: u8 = 0;
 
 /// Appends the fields to `out`.
 pub(super) fn encode(fields: &HeaderMap, out: &mut Vec<u8>) {
     for (name, value) in fields {
         // A field name longer than 64 KiB cannot be made (`HeaderName` refuses it), and a value
         // that is longer than 4 GiB does not come over a connection.
-        push_length(name.as_str().len(), out);
-        out.extend_from_slice(name.as_str().as_bytes());
+        match known::number(name) {
+            Some(number) => out.extend_from_slice(&[KNOWN, number]),
+            None => {
+                push_length(name.as_str().len(), out);
+                out.extend_from_slice(name.as_str().as_bytes());
+            }
+        }
         push_length(value.len(), out);
         out.extend_from_slice(value.as_bytes());
     }
@@ -22,8 +31,11 @@ pub(super) fn encoded_length(fields: &HeaderMap) -> usize {
     fields
         .iter()
         .map(|(name, value)| {
-            let (name, value) = (name.as_str().len(), value.len());
-            length_of_length(name) + name + length_of_length(value) + value
+            let name = match known::number(name) {
+                Some(_) => 2,
+                None => length_of_length(name.as_str().len()) + name.as_str().len(),
+            };
+            name + length_of_length(value.len()) + value.len()
         })
         .sum()
 }
@@ -37,13 +49,21 @@ pub(super) fn decode(block: &Bytes, count: usize) -> Option<HeaderMap> {
     let mut fields = HeaderMap::try_with_capacity(count + Entry::ROOM).ok()?;
     let mut at = 0;
     for _ in 0..count {
-        let name = next(block, &mut at)?;
-        let name = HeaderName::from_bytes(&block[name]).ok()?;
+        let name = name(block, &mut at)?;
         let value = next(block, &mut at)?;
         let value = HeaderValue::from_maybe_shared(block.slice(value)).ok()?;
         fields.try_append(name, value).ok()?;
     }
     (at == block.len()).then_some(fields)
+}
+
+fn name(block: &[u8], at: &mut usize) -> Option<HeaderName> {
+    if *block.get(*at)? == KNOWN {
+        let number = *block.get(*at + 1)?;
+        *at += 2;
+        return known::name(number);
+    }
+    HeaderName::from_bytes(&block[next(block, at)?]).ok()
 }
 
 /// The place of the next string, and moves behind it.

@@ -9,13 +9,13 @@
 //! | 0 | 2 | magic, `TK` |
 //! | 2 | 1 | format version |
 //! | 3 | 1 | number of tags |
-//! | 4 | 4 | CRC-32 of bytes 0 to 4 and of everything from 8 to the body |
+//! | 4 | 4 | CRC-32 of everything from 8 to the body, begun with the bytes 0 to 4 |
 //! | 8 | 4 | where the body starts |
 //! | 12 | 16 | incarnation of the partition that the entry was stored in |
 //! | 28 | 8 | stamp: the token of the fill that stored it, µs |
 //! | 36 | 16 each | ids of the tags |
-//! | | | metadata (postcard) |
-//! | | | header block: for each field its name and its value, each behind its length |
+//! | | 36 | metadata: kind, status, when and for how long, how much of what comes behind it |
+//! | | | header block: for each field its name and its value, each behind its length; of names that are known to all, the number |
 //! | | | body, as it is |
 //! | | | trailers, like the header block |
 //!
@@ -30,6 +30,8 @@
 mod content;
 mod envelope;
 mod fields;
+mod known;
+mod metadata;
 
 pub(crate) use self::{
     content::{Entry, Kind},
