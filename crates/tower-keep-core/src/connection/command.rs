@@ -1,5 +1,5 @@
 use bytes::Bytes;
-use fred::types::{ClusterHash, CustomCommand, Value as Argument};
+use fred::types::{ClusterHash, CustomCommand};
 
 use super::{health::Class, key::Key};
 
@@ -13,7 +13,7 @@ pub(super) struct Command {
     pub(super) class: Class,
     name: &'static str,
     slot: ClusterHash,
-    arguments: Vec<Argument>,
+    arguments: Vec<Bytes>,
 }
 
 impl Command {
@@ -23,8 +23,7 @@ impl Command {
             class,
             name,
             slot: ClusterHash::FirstKey,
-            // Most commands have one or two.
-            arguments: Vec::with_capacity(2),
+            arguments: Vec::new(),
         }
     }
 
@@ -61,35 +60,42 @@ impl Command {
     pub(super) fn slot(&self) -> Option<u16> {
         match (&self.slot, self.arguments.first()) {
             (ClusterHash::Custom(slot), _) => Some(*slot),
-            (ClusterHash::FirstKey, Some(Argument::Bytes(key))) => {
-                Some(fred::util::redis_keyslot(key))
-            }
+            (ClusterHash::FirstKey, Some(key)) => Some(fred::util::redis_keyslot(key)),
             _ => None,
         }
     }
 
-    pub(super) fn arg(mut self, argument: impl Into<Argument>) -> Self {
+    pub(super) fn arg(mut self, argument: impl Into<Bytes>) -> Self {
+        if self.arguments.is_empty() {
+            // Most commands have one or two.
+            self.arguments.reserve_exact(2);
+        }
         self.arguments.push(argument.into());
         self
+    }
+
+    pub(super) fn number(self, number: i64) -> Self {
+        self.arg(number.to_string())
     }
 
     pub(super) fn key(self, key: Key) -> Self {
         self.arg(key.0)
     }
 
-    pub(super) fn keys(mut self, keys: Vec<Key>) -> Self {
-        self.arguments
-            .extend(keys.into_iter().map(|key| Argument::Bytes(key.0)));
+    pub(super) fn keys(self, keys: Vec<Key>) -> Self {
+        self.args(keys.into_iter().map(|key| key.0).collect())
+    }
+
+    pub(super) fn args(mut self, mut arguments: Vec<Bytes>) -> Self {
+        if self.arguments.is_empty() {
+            self.arguments = arguments;
+        } else {
+            self.arguments.append(&mut arguments);
+        }
         self
     }
 
-    pub(super) fn args(mut self, arguments: Vec<Bytes>) -> Self {
-        self.arguments
-            .extend(arguments.into_iter().map(Argument::Bytes));
-        self
-    }
-
-    pub(super) fn into_parts(self) -> (CustomCommand, Vec<Argument>) {
+    pub(super) fn into_parts(self) -> (CustomCommand, Vec<Bytes>) {
         (
             CustomCommand::new_static(self.name, self.slot, false),
             self.arguments,

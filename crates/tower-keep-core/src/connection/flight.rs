@@ -18,7 +18,7 @@ use fred::{
 
 use crate::breaker::Permit;
 
-use super::{command::Command, core::Core, error::CommandError, health::Class, value::Value};
+use super::{command::Command, core::Core, error::CommandError, health::Class};
 
 pub(super) type Answer = Result<Resp3Frame, Error>;
 type Sending = Pin<Box<dyn Future<Output = Answer> + Send>>;
@@ -79,7 +79,10 @@ impl Flight {
     }
 
     /// Sends it at the first poll; ready when it is answered or given up.
-    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Value, CommandError>> {
+    pub(super) fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Resp3Frame, CommandError>> {
         self.sent = true;
         let (sending, place) = self
             .sending
@@ -92,7 +95,7 @@ impl Flight {
     }
 
     /// Sends it and waits for its reply, its deadline, or the gate.
-    pub(super) async fn finish(mut self) -> Result<Value, CommandError> {
+    pub(super) async fn finish(mut self) -> Result<Resp3Frame, CommandError> {
         let (_, place) = self
             .sending
             .as_ref()

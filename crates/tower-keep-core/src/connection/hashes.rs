@@ -60,7 +60,7 @@ impl Redis {
 
     /// `HINCRBY`: the value after it.
     pub async fn hincr_by(&self, key: Key, field: Bytes, amount: i64) -> Result<i64, CommandError> {
-        self.send(Command::write("HINCRBY").key(key).arg(field).arg(amount))
+        self.send(Command::write("HINCRBY").key(key).arg(field).number(amount))
             .await?
             .into_integer()
     }

@@ -1,6 +1,7 @@
 use std::{future::poll_fn, task::Poll};
 
 use bytes::Bytes;
+use fred::types::Resp3Frame;
 
 use super::{
     command::Command, error::CommandError, flight::Flight, health::Class, key::Key, redis::Redis,
@@ -64,20 +65,25 @@ impl Redis {
         &self,
         pipeline: Pipeline,
     ) -> Result<Vec<Result<Value, CommandError>>, CommandError> {
-        if self.is_cluster() {
-            return self.pursue_all(pipeline.commands).await;
-        }
-        let flights: Result<Vec<_>, _> = pipeline
-            .commands
-            .into_iter()
-            .map(|command| self.depart(command))
-            .collect();
-        Ok(finish_all(flights?).await)
+        let replies = if self.is_cluster() {
+            self.pursue_all(pipeline.commands).await?
+        } else {
+            let flights: Result<Vec<_>, _> = pipeline
+                .commands
+                .into_iter()
+                .map(|command| self.depart(command))
+                .collect();
+            finish_all(flights?).await
+        };
+        let values = replies.into_iter();
+        Ok(values
+            .map(|reply| reply.and_then(Value::from_reply))
+            .collect())
     }
 }
 
 /// Sends them in order, without waiting in between.
-pub(super) async fn finish_all(flights: Vec<Flight>) -> Vec<Result<Value, CommandError>> {
+pub(super) async fn finish_all(flights: Vec<Flight>) -> Vec<Result<Resp3Frame, CommandError>> {
     let mut running: Vec<_> = flights
         .into_iter()
         .map(|flight| Some(Box::pin(flight.finish())))

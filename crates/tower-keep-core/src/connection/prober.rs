@@ -172,7 +172,7 @@ impl Prober {
             Command::write(name)
                 .beside(Some(key))
                 .arg(script.clone())
-                .arg(1_i64)
+                .number(1)
                 .key(key.clone())
                 .arg(bytes::Bytes::from_static(PROBE_TTL_MS.as_bytes()))
         };

@@ -9,7 +9,10 @@
 //!
 //! <https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/>
 
-use fred::{interfaces::ClusterInterface, types::config::Server};
+use fred::{
+    interfaces::ClusterInterface,
+    types::{Resp3Frame, config::Server},
+};
 use tokio::time::Instant;
 
 use super::{
@@ -22,7 +25,7 @@ const ROUNDS: u32 = 3;
 
 impl Redis {
     /// Sends a command, and again where its key has gone.
-    pub(super) async fn pursue(&self, command: Command) -> Result<Value, CommandError> {
+    pub(super) async fn pursue(&self, command: Command) -> Result<Resp3Frame, CommandError> {
         let started = Instant::now();
         let answer = self.depart(command.clone())?.finish().await;
         self.follow(started, command, answer).await
@@ -32,7 +35,7 @@ impl Redis {
     pub(super) async fn pursue_all(
         &self,
         commands: Vec<Command>,
-    ) -> Result<Vec<Result<Value, CommandError>>, CommandError> {
+    ) -> Result<Vec<Result<Resp3Frame, CommandError>>, CommandError> {
         let started = Instant::now();
         let flights: Result<Vec<_>, _> = commands
             .iter()
@@ -40,8 +43,10 @@ impl Redis {
             .collect();
         let mut answers = finish_all(flights?).await;
         for (command, answer) in commands.into_iter().zip(&mut answers) {
-            if *answer == Err(CommandError::Moving) {
-                *answer = self.follow(started, command, answer.clone()).await;
+            if is_moving(answer) {
+                *answer = self
+                    .follow(started, command, Err(CommandError::Moving))
+                    .await;
             }
         }
         Ok(answers)
@@ -51,16 +56,16 @@ impl Redis {
         &self,
         started: Instant,
         command: Command,
-        mut answer: Result<Value, CommandError>,
-    ) -> Result<Value, CommandError> {
+        mut answer: Result<Resp3Frame, CommandError>,
+    ) -> Result<Resp3Frame, CommandError> {
         for _ in 0..ROUNDS {
             let left = self.deadline().saturating_sub(started.elapsed());
-            if answer != Err(CommandError::Moving) || left.is_zero() {
+            if !is_moving(&answer) || left.is_zero() {
                 return answer;
             }
             let hurried = self.within(left);
             answer = hurried.depart(command.clone())?.finish().await;
-            if answer == Err(CommandError::Moving) {
+            if is_moving(&answer) {
                 if let Some(node) = hurried.importer(&command).await? {
                     answer = hurried.ask(node, command.clone()).await;
                 }
@@ -75,7 +80,8 @@ impl Redis {
             return Ok(None);
         };
         let nodes = Command::read("CLUSTER").at(slot).arg("NODES");
-        let Some(nodes) = self.depart(nodes)?.finish().await?.into_bytes()? else {
+        let nodes = self.depart(nodes)?.finish().await?;
+        let Some(nodes) = Value::bytes_of(nodes)? else {
             return Ok(None);
         };
         let nodes = String::from_utf8_lossy(&nodes);
@@ -87,7 +93,7 @@ impl Redis {
     }
 
     /// Sends a command to a node that does not own its slot yet.
-    async fn ask(&self, node: Server, command: Command) -> Result<Value, CommandError> {
+    async fn ask(&self, node: Server, command: Command) -> Result<Resp3Frame, CommandError> {
         let client = self.core().client_at(node, self.deadline());
         // It holds for the next command on the connection. If another one comes between, ours is sent on once more.
         let asking = Command::read("ASKING").anywhere();
@@ -101,6 +107,10 @@ impl Redis {
             .last()
             .unwrap_or(Err(CommandError::Moving))
     }
+}
+
+fn is_moving(answer: &Result<Resp3Frame, CommandError>) -> bool {
+    matches!(answer, Err(CommandError::Moving))
 }
 
 /// A node's address in `CLUSTER NODES`: `ip:port@bus`, or `ip:port@bus,hostname`.

@@ -5,7 +5,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use fred::clients::{Client, WithOptions};
+use fred::{
+    clients::{Client, WithOptions},
+    types::Resp3Frame,
+};
 use tokio::time::Instant;
 
 use super::{
@@ -156,8 +159,8 @@ impl Redis {
             .max(1);
         let command = Command::read("WAIT")
             .anywhere()
-            .arg(i64::from(replicas))
-            .arg(millis);
+            .number(i64::from(replicas))
+            .number(millis);
         let count = self.send(command).await?.into_count()?;
         Ok(u32::try_from(count).unwrap_or(u32::MAX))
     }
@@ -179,8 +182,14 @@ impl Redis {
     }
 
     pub(super) async fn send(&self, command: Command) -> Result<Value, CommandError> {
+        Value::from_reply(self.reply(command).await?)
+    }
+
+    /// For the replies that are read so often that no [`Value`] is made of them.
+    pub(super) async fn reply(&self, command: Command) -> Result<Resp3Frame, CommandError> {
         if self.is_cluster() {
-            return self.pursue(command).await;
+            // Boxed, so that where no key moves nobody carries the room for it.
+            return Box::pin(self.pursue(command)).await;
         }
         self.depart(command)?.finish().await
     }
@@ -217,7 +226,7 @@ impl ScriptCall<'_> {
         Command::new(self.script.class, name)
             .beside(self.keys.first())
             .arg(script)
-            .arg(keys)
+            .number(keys)
             .keys(self.keys.clone())
             .args(self.args.clone())
             .args(self.fence.clone().into_iter().collect())

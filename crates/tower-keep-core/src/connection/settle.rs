@@ -22,7 +22,6 @@ use super::{
     health::{Cause, Class},
     reply::{self, Unfit},
     telemetry,
-    value::Value,
 };
 
 impl Core {
@@ -84,7 +83,7 @@ impl Core {
         class: Class,
         permit: Permit,
         answer: Answer,
-    ) -> Result<Value, CommandError> {
+    ) -> Result<Resp3Frame, CommandError> {
         let now = self.now();
         match answer {
             Ok(Resp3Frame::SimpleError { data, .. }) => {
@@ -100,10 +99,7 @@ impl Core {
             Ok(frame) => {
                 self.traffic.replied(now);
                 self.gate(class).succeeded(permit, now);
-                match Value::from_frame(frame) {
-                    Value::Error(error) => Err(error),
-                    value => Ok(value),
-                }
+                Ok(frame)
             }
             Err(error) => {
                 let error = self.translate(&error);

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use fred::types::Resp3Frame;
 
 use super::{command::Command, error::CommandError, key::Key, redis::Redis, value::Value};
 
@@ -48,7 +49,7 @@ pub enum Ttl {
 impl Redis {
     /// `GET`.
     pub async fn get(&self, key: Key) -> Result<Option<Bytes>, CommandError> {
-        self.send(Command::read("GET").key(key)).await?.into_bytes()
+        Value::bytes_of(self.reply(Command::read("GET").key(key)).await?)
     }
 
     /// `MGET`: the values in the order of the keys. In a cluster all keys must share a hash slot.
@@ -56,12 +57,16 @@ impl Redis {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
-        self.send(Command::read("MGET").keys(keys))
-            .await?
-            .into_array()?
-            .into_iter()
-            .map(Value::into_bytes)
-            .collect()
+        let values = match self.reply(Command::read("MGET").keys(keys)).await? {
+            Resp3Frame::Array { data, .. } => data,
+            other => return Err(Value::from_reply(other)?.unexpected("an array")),
+        };
+        // Not collected: that would reuse the frames' buffer, which is three times as large, and then shrink it.
+        let mut bytes = Vec::with_capacity(values.len());
+        for value in values {
+            bytes.push(Value::bytes_of(value)?);
+        }
+        Ok(bytes)
     }
 
     /// `SET`. Returns whether the condition held and the value was written.
@@ -73,7 +78,7 @@ impl Redis {
     ) -> Result<bool, CommandError> {
         let mut command = Command::write("SET").key(key).arg(value);
         if let Some(expiry) = options.expiry {
-            command = command.arg("PX").arg(millis(expiry));
+            command = command.arg("PX").number(millis(expiry));
         }
         command = match options.condition {
             Condition::Always => command,
@@ -111,7 +116,7 @@ impl Redis {
 
     /// `INCRBY`: the value after it.
     pub async fn incr_by(&self, key: Key, amount: i64) -> Result<i64, CommandError> {
-        self.send(Command::write("INCRBY").key(key).arg(amount))
+        self.send(Command::write("INCRBY").key(key).number(amount))
             .await?
             .into_integer()
     }
@@ -119,7 +124,7 @@ impl Redis {
     /// `PEXPIRE`: whether the key exists. At least one millisecond: zero would delete the key.
     pub async fn expire(&self, key: Key, after: Duration) -> Result<bool, CommandError> {
         Ok(self
-            .send(Command::write("PEXPIRE").key(key).arg(millis(after)))
+            .send(Command::write("PEXPIRE").key(key).number(millis(after)))
             .await?
             .into_count()?
             > 0)

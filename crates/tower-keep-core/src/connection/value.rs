@@ -71,7 +71,7 @@ impl Value {
     }
 
     /// Names the kinds only: a reply's content may be anybody's data.
-    fn unexpected(&self, wanted: &str) -> CommandError {
+    pub(super) fn unexpected(&self, wanted: &str) -> CommandError {
         let got = match self {
             Self::Nil => "nil",
             Self::Integer(_) => "a number",
@@ -81,6 +81,23 @@ impl Value {
             Self::Error(error) => return error.clone(),
         };
         CommandError::Other(format!("{wanted} was expected, {got} came").into())
+    }
+
+    /// The value of a whole reply.
+    pub(super) fn from_reply(reply: Resp3Frame) -> Result<Self, CommandError> {
+        match Self::from_frame(reply) {
+            Self::Error(error) => Err(error),
+            value => Ok(value),
+        }
+    }
+
+    /// [`into_bytes`](Self::into_bytes) of a frame, with no value on the way.
+    pub(super) fn bytes_of(frame: Resp3Frame) -> Result<Option<Bytes>, CommandError> {
+        match frame {
+            Resp3Frame::BlobString { data, .. } => Ok(Some(data)),
+            Resp3Frame::Null => Ok(None),
+            other => Self::from_frame(other).into_bytes(),
+        }
     }
 
     /// Takes a reply apart without walking the bytes in it.
