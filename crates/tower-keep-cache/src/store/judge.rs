@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{
     answer::{Lease, MissCause},
-    record::{Nonce, Record},
+    record::{Nonce, Record, number},
 };
 use crate::{
     entry::{Entry, Envelope},
@@ -16,12 +16,15 @@ use crate::{
 /// One answer of Redis about one entry: values that were there at one moment, as one command read them.
 #[derive(Clone, Debug)]
 pub(super) struct Reading {
-    pub(super) record: Option<Bytes>,
-    pub(super) entry: Option<Bytes>,
-    /// The tags that were asked for, and their values.
+    /// The tags that were asked for.
     pub(super) asked: Arc<[TagId]>,
+    /// The record, the entry, and the values of the tags: in the order of [`Place::reading`](super::names::Place::reading).
     pub(super) values: Vec<Option<Bytes>>,
 }
+
+const RECORD: usize = 0;
+const ENTRY: usize = 1;
+const TAGS: usize = 2;
 
 #[derive(Debug)]
 pub(super) enum Verdict {
@@ -45,7 +48,8 @@ impl Reading {
     }
 
     fn weigh(&mut self) -> Result<Verdict, MissCause> {
-        let entry = self.entry.take().ok_or(MissCause::Absent)?;
+        let entry = self.values.get_mut(ENTRY).and_then(Option::take);
+        let entry = entry.ok_or(MissCause::Absent)?;
         let envelope = Envelope::open(entry).map_err(MissCause::Undecodable)?;
         let stamp = envelope.stamp();
         let record = self
@@ -93,7 +97,7 @@ impl Reading {
     }
 
     fn record(&self) -> Option<Record> {
-        Record::parse(self.record.as_deref()?)
+        Record::parse(self.values.get(RECORD)?.as_deref()?)
     }
 
     /// Where the entry's tag of this number was asked for: at the same place, as a rule.
@@ -105,8 +109,7 @@ impl Reading {
     }
 
     fn value(&self, place: usize) -> Option<u64> {
-        let text = self.values.get(place)?.as_deref()?;
-        std::str::from_utf8(text).ok()?.parse().ok()
+        number(self.values.get(TAGS + place)?.as_deref()?)
     }
 }
 
@@ -136,14 +139,14 @@ mod tests {
         let incarnation = Nonce::new(7 << 64).incarnation();
         let entry = Entry::value(0, 0, Bytes::new(), 0, Duration::ZERO);
         let record = format!("{} 50 200 150", incarnation.as_bytes().escape_ascii());
+        let mut values = vec![
+            Some(record.into()),
+            Some(Envelope::encode(&entry, &ids, &incarnation, 100)),
+        ];
+        values.extend(asked.iter().map(|&(_, value)| value.map(Bytes::from)));
         Reading {
-            record: Some(record.into()),
-            entry: Some(Envelope::encode(&entry, &ids, &incarnation, 100)),
             asked: asked.iter().map(|&(tag, _)| Tag::from(tag).id()).collect(),
-            values: asked
-                .iter()
-                .map(|&(_, value)| value.map(Bytes::from))
-                .collect(),
+            values,
         }
     }
 
@@ -182,7 +185,7 @@ mod tests {
     fn an_entry_without_its_record_is_a_miss() {
         for record in [None, Some("x"), Some("AAAAAAAAAAAAAAAA 0 0 0")] {
             let mut lost = reading(&[], &[]);
-            lost.record = record.map(Bytes::from);
+            lost.values[RECORD] = record.map(Bytes::from);
             assert_eq!(cause(lost), Some(MissCause::OtherIncarnation), "{record:?}");
         }
     }

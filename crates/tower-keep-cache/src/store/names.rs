@@ -10,9 +10,14 @@
 //! An entry and its lease are in one partition, by the digest of their key; a tag is in all of them.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use bytes::Bytes;
 use tower_keep_core::{Namespace, connection::Key};
 
 use crate::{key::EntryKey, tag::TagId};
+
+/// The length of an entry's digest in print, and of a tag's.
+const ENTRY: usize = 43;
+const TAG: usize = 22;
 
 /// The keys of a namespace.
 #[derive(Debug)]
@@ -72,29 +77,57 @@ impl PartitionNames {
     }
 
     pub(super) fn tag(&self, tag: TagId) -> Key {
-        self.name::<22>(b"t:", &tag.0)
+        let mut name = Vec::with_capacity(self.length(TAG));
+        self.write(b"t:", &tag.0, TAG, &mut name);
+        name.into()
     }
 
-    /// `LENGTH` is that of the digest in print, so that the name is made in one allocation.
-    fn name<const LENGTH: usize>(&self, kind: &[u8; 2], digest: &[u8]) -> Key {
-        let start = self.prefix.len() + kind.len();
-        let mut name = Vec::with_capacity(start + LENGTH);
-        name.extend_from_slice(self.prefix.as_bytes());
-        name.extend_from_slice(kind);
-        name.resize(start + LENGTH, 0);
-        let length = URL_SAFE_NO_PAD.encode_slice(digest, &mut name[start..]);
-        debug_assert_eq!(length, Ok(LENGTH));
+    /// The name of an entry, or of what belongs to one.
+    fn of_entry(&self, kind: &[u8; 2], digest: &[u8; 32]) -> Key {
+        let mut name = Vec::with_capacity(self.length(ENTRY));
+        self.write(kind, digest, ENTRY, &mut name);
         name.into()
+    }
+
+    fn write(&self, kind: &[u8; 2], digest: &[u8], printed: usize, names: &mut Vec<u8>) {
+        names.extend_from_slice(self.prefix.as_bytes());
+        names.extend_from_slice(kind);
+        let start = names.len();
+        names.resize(start + printed, 0);
+        let length = URL_SAFE_NO_PAD.encode_slice(digest, &mut names[start..]);
+        debug_assert_eq!(length, Ok(printed));
+    }
+
+    /// The length of a name that ends in a digest of this length in print.
+    fn length(&self, printed: usize) -> usize {
+        self.prefix.len() + "k:".len() + printed
     }
 }
 
 impl Place<'_> {
     pub(super) fn entry(&self) -> Key {
-        self.partition.name::<43>(b"e:", &self.digest)
+        self.partition.of_entry(b"e:", &self.digest)
     }
 
     pub(super) fn lease(&self) -> Key {
-        self.partition.name::<43>(b"l:", &self.digest)
+        self.partition.of_entry(b"l:", &self.digest)
+    }
+
+    /// The keys of one reading: the record, the entry, its tags. However many, their names are slices of one buffer.
+    pub(super) fn reading(&self, tags: &[TagId]) -> Vec<Key> {
+        let (entry, tag) = (self.partition.length(ENTRY), self.partition.length(TAG));
+        let mut names = Vec::with_capacity(entry + tags.len() * tag);
+        self.partition.write(b"e:", &self.digest, ENTRY, &mut names);
+        for id in tags {
+            self.partition.write(b"t:", &id.0, TAG, &mut names);
+        }
+        let names = Bytes::from(names);
+        let mut keys = Vec::with_capacity(2 + tags.len());
+        keys.push(self.partition.record());
+        keys.push(names.slice(..entry).into());
+        let starts = (entry..names.len()).step_by(tag);
+        keys.extend(starts.map(|start| Key::from(names.slice(start..start + tag))));
+        keys
     }
 }
 
@@ -119,6 +152,10 @@ mod tests {
             "{entry}"
         );
         assert_eq!(entry.replace(":e:", ":l:"), text(place.lease()));
+        let tags = ["abc", "product:7"].map(|tag| Tag::from(tag).id());
+        let mut expected = vec![place.partition.record(), place.entry()];
+        expected.extend(tags.map(|tag| place.partition.tag(tag)));
+        assert_eq!(place.reading(&tags), expected);
     }
 
     #[test]

@@ -87,7 +87,7 @@ impl RedisStore {
         expected: &[Tag],
     ) -> Result<Lookup, CommandError> {
         let tags = self.shared.remembered.tags(key);
-        let tags = tags.unwrap_or_else(|| expected.iter().map(Tag::id).collect());
+        let tags = tags.unwrap_or_else(|| ids(expected));
         let place = self.place(key);
         let reading = self.read(&place, tags).await?;
         self.settle(key, &place, reading).await
@@ -274,16 +274,8 @@ impl RedisStore {
         place: &Place<'_>,
         asked: Arc<[TagId]>,
     ) -> Result<Reading, CommandError> {
-        let mut keys = Vec::with_capacity(2 + asked.len());
-        keys.extend([place.partition.record(), place.entry()]);
-        keys.extend(asked.iter().map(|&tag| place.partition.tag(tag)));
-        let mut values = self.redis.mget(keys).await?.into_iter();
-        Ok(Reading {
-            record: values.next().flatten(),
-            entry: values.next().flatten(),
-            asked,
-            values: values.collect(),
-        })
+        let values = self.redis.mget(place.reading(&asked)).await?;
+        Ok(Reading { asked, values })
     }
 
     async fn read_with_lease(
@@ -291,17 +283,11 @@ impl RedisStore {
         place: &Place<'_>,
         asked: Arc<[TagId]>,
     ) -> Result<(Reading, Option<Bytes>), CommandError> {
-        let mut keys = vec![place.lease(), place.partition.record(), place.entry()];
-        keys.extend(asked.iter().map(|&tag| place.partition.tag(tag)));
-        let mut values = self.redis.mget(keys).await?.into_iter();
-        let lease = values.next().flatten();
-        let reading = Reading {
-            record: values.next().flatten(),
-            entry: values.next().flatten(),
-            asked,
-            values: values.collect(),
-        };
-        Ok((reading, lease))
+        let mut keys = place.reading(&asked);
+        keys.push(place.lease());
+        let mut values = self.redis.mget(keys).await?;
+        let lease = values.pop().flatten();
+        Ok((Reading { asked, values }, lease))
     }
 
     async fn with_lease(
@@ -325,6 +311,14 @@ fn nonce() -> Result<Nonce, CommandError> {
         Err(why) => Err(CommandError::Other(
             format!("no random numbers: {why}").into(),
         )),
+    }
+}
+
+/// Without an allocation where there are none.
+fn ids(tags: &[Tag]) -> Arc<[TagId]> {
+    match tags {
+        [] => Arc::default(),
+        tags => tags.iter().map(Tag::id).collect(),
     }
 }
 

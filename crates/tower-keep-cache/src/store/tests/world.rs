@@ -346,10 +346,10 @@ impl World {
                 .collect();
             let later = keep.store.read(&place, missing).await.unwrap();
             let asked = second.first.asked.iter().chain(later.asked.iter());
+            let tags = &later.values[2..];
             Reading {
                 asked: asked.copied().collect(),
-                values: [second.first.values, later.values].concat(),
-                ..second.first
+                values: [&*second.first.values, tags].concat(),
             }
         };
         match reading.judge() {
