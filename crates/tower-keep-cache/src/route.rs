@@ -13,7 +13,7 @@ use tower_keep_core::{Identity, SessionTouched, telemetry::target};
 
 use crate::{
     key::EntryKey,
-    policy::{Bypass, CacheStatus, Circumstances, Target, Template, eligible},
+    policy::{Bypass, CacheStatus, Circumstances, Target, Template, eligible, may_be_cached},
     tag::Tag,
 };
 
@@ -65,6 +65,9 @@ impl Route {
         &self,
         request: &mut Request<B>,
     ) -> Result<Question, Bypass> {
+        if !may_be_cached(request.method()) {
+            return Err(Bypass::Method);
+        }
         let identity = match &self.identity {
             None => None,
             Some(IdentityOf::Extension) => request.extensions().get().cloned(),
@@ -80,7 +83,7 @@ impl Route {
             identity_in_key: identity.is_some(),
             session_touched: session.is_some_and(SessionTouched::is_touched),
         };
-        let cacheable = eligible(request.method(), request.headers(), about)?;
+        let cacheable = eligible(request.headers(), about)?;
         let target = Target::of(sent_uri(request), cacheable.host)?;
         let only_if_cached = cacheable.only_if_cached;
         let key = self.key(&target, identity.as_ref());
@@ -96,7 +99,7 @@ impl Route {
         let common = [
             b"GET".as_slice(),
             self.name.as_bytes(),
-            target.host.as_bytes(),
+            &target.host,
             target.path_and_query.as_bytes(),
         ];
         match identity {

@@ -79,15 +79,13 @@ impl Bypass {
     ];
 }
 
-/// Decides from the request alone whether the cache has a part in it: one walk over the headers.
-pub(crate) fn eligible<'a>(
-    method: &Method,
-    headers: &'a HeaderMap,
-    about: Circumstances,
-) -> Result<Cacheable<'a>, Bypass> {
-    if *method != Method::GET && *method != Method::HEAD {
-        return Err(Bypass::Method);
-    }
+/// Whether the cache has to do with requests of this method: asked first, before a write pays for anything else.
+pub(crate) fn may_be_cached(method: &Method) -> bool {
+    *method == Method::GET || *method == Method::HEAD
+}
+
+/// Decides from a GET or HEAD alone whether the cache has a part in it: one walk over the headers.
+pub(crate) fn eligible(headers: &HeaderMap, about: Circumstances) -> Result<Cacheable<'_>, Bypass> {
     if about.identified && !about.identity_in_key {
         return Err(Bypass::Identity);
     }
@@ -153,11 +151,14 @@ mod tests {
         headers: &[(HeaderName, &'static str)],
         about: Circumstances,
     ) -> Result<bool, Bypass> {
+        if !may_be_cached(method) {
+            return Err(Bypass::Method);
+        }
         let headers = headers
             .iter()
             .map(|(name, value)| (name.clone(), HeaderValue::from_static(value)))
             .collect();
-        eligible(method, &headers, about).map(|cacheable| cacheable.only_if_cached)
+        eligible(&headers, about).map(|cacheable| cacheable.only_if_cached)
     }
 
     #[test]
@@ -178,10 +179,10 @@ mod tests {
     fn the_host_is_handed_on_and_there_is_one() {
         let mut headers = HeaderMap::new();
         headers.append(header::HOST, HeaderValue::from_static("shop.example"));
-        let cacheable = eligible(&Method::GET, &headers, PLAIN).unwrap();
+        let cacheable = eligible(&headers, PLAIN).unwrap();
         assert_eq!(cacheable.host.unwrap(), "shop.example");
         headers.append(header::HOST, HeaderValue::from_static("evil.example"));
-        assert_eq!(eligible(&Method::GET, &headers, PLAIN), Err(Bypass::Host));
+        assert_eq!(eligible(&headers, PLAIN), Err(Bypass::Host));
     }
 
     #[test]

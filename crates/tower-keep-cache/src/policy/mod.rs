@@ -2,7 +2,7 @@
 //!
 //! | | decides |
 //! |---|---|
-//! | [`eligible`] | whether a request has to do with the cache at all |
+//! | [`may_be_cached`], [`eligible`] | whether a request has to do with the cache at all |
 //! | [`Target`] | what of the request line is part of the key |
 //! | [`judge`] | what becomes of a response: stored for how long, a failure, or nobody else's |
 //! | [`stored_headers`] | which headers are stored with it |
@@ -26,7 +26,7 @@ use self::http_date::http_date;
 pub(crate) use self::{
     cache_control::{CacheControl, LONGEST},
     cache_status::{CacheStatus, Detail, Handling},
-    eligibility::{Bypass, Circumstances, eligible},
+    eligibility::{Bypass, Circumstances, eligible, may_be_cached},
     freshness::{Answer, Lifetime, Verdict, judge},
     number::header_value,
     stored_headers::stored_headers,

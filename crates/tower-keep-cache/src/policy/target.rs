@@ -10,7 +10,7 @@ use super::Bypass;
 /// would be a leak.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Target<'a> {
-    pub(crate) host: Cow<'a, str>,
+    pub(crate) host: Cow<'a, [u8]>,
     pub(crate) path_and_query: &'a str,
 }
 
@@ -27,22 +27,27 @@ impl<'a> Target<'a> {
 
 /// The authority of the request line (always there in HTTP/2), else `Host`. Where both are given they must agree:
 /// a handler that builds links from `Host` would otherwise write the sender's host into everybody's entry.
-fn host_of<'a>(uri: &'a Uri, host: Option<&'a HeaderValue>) -> Result<Cow<'a, str>, Bypass> {
-    let authority = uri.authority().map(|authority| authority.as_str());
-    let field = match host {
-        Some(value) => Some(value.to_str().map_err(|_| Bypass::Host)?),
-        None => None,
-    };
-    match (authority, field) {
+fn host_of<'a>(uri: &'a Uri, host: Option<&'a HeaderValue>) -> Result<Cow<'a, [u8]>, Bypass> {
+    let authority = uri
+        .authority()
+        .map(|authority| authority.as_str().as_bytes());
+    match (authority, host.map(HeaderValue::as_bytes)) {
         (Some(authority), Some(field)) if !authority.eq_ignore_ascii_case(field) => {
             Err(Bypass::Host)
         }
-        (authority, field) => Ok(lower_case(authority.or(field).unwrap_or_default())),
+        (authority, field) => {
+            let host = authority.or(field).unwrap_or_default();
+            if host.is_ascii() {
+                Ok(lower_case(host))
+            } else {
+                Err(Bypass::Host)
+            }
+        }
     }
 }
 
-fn lower_case(text: &str) -> Cow<'_, str> {
-    if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+fn lower_case(text: &[u8]) -> Cow<'_, [u8]> {
+    if text.iter().any(u8::is_ascii_uppercase) {
         Cow::Owned(text.to_ascii_lowercase())
     } else {
         Cow::Borrowed(text)
@@ -56,7 +61,8 @@ mod tests {
     fn target(uri: &'static str, host: Option<&'static str>) -> Result<(String, String), Bypass> {
         let (uri, host) = (Uri::from_static(uri), host.map(HeaderValue::from_static));
         let target = Target::of(&uri, host.as_ref())?;
-        Ok((target.host.into_owned(), target.path_and_query.to_owned()))
+        let host = String::from_utf8(target.host.into_owned()).unwrap();
+        Ok((host, target.path_and_query.to_owned()))
     }
 
     #[test]
