@@ -1,4 +1,4 @@
-use std::{panic::resume_unwind, sync::Arc};
+use std::{future::Future, panic::resume_unwind, sync::Arc};
 
 use bytes::Bytes;
 use http::{
@@ -21,8 +21,47 @@ use crate::{
 };
 
 /// Answers a request with which the cache has to do.
-pub(crate) async fn serve<S, ReqB, ResB>(
+///
+/// A block and not an `async fn`, which would have room for its arguments twice: every hit pays for the room.
+pub(crate) fn serve<S, ReqB, ResB>(
     engine: Arc<Engine>,
+    route: Arc<Route>,
+    inner: S,
+    request: Request<ReqB>,
+    question: Question,
+) -> impl Future<Output = Result<Response<Body<ResB>>, S::Error>> + Send
+where
+    S: Service<Request<ReqB>, Response = Response<ResB>> + Send + 'static,
+    S::Error: Send + 'static,
+    S::Future: Send + 'static,
+    ReqB: Send + 'static,
+    ResB: HttpBody<Data = Bytes> + Send + 'static,
+    ResB::Error: Send + 'static,
+{
+    async move {
+        let head = *request.method() == Method::HEAD;
+        let (key, tags) = (&question.key, &question.tags);
+        if question.only_if_cached {
+            return Ok(match engine.look(key, tags).await {
+                Ok(Some(hit)) => route.hit(hit.entry, head),
+                Ok(None) | Err(_) => route.bare(StatusCode::GATEWAY_TIMEOUT, Handling::Unsatisfied),
+            });
+        }
+        let budget = request.extensions().get::<RedisBudget>().cloned();
+        match engine.admit(key, tags, budget.as_ref()).await {
+            Admission::Hit(hit) => {
+                Scope::report(&hit.tags);
+                Ok(route.hit(hit.entry, head))
+            }
+            // Boxed, so that a hit does not carry the room for it.
+            missed => Box::pin(miss(missed, route, inner, request, question)).await,
+        }
+    }
+}
+
+/// Answers a request for which nothing was stored.
+async fn miss<S, ReqB, ResB>(
+    admission: Admission,
     route: Arc<Route>,
     mut inner: S,
     request: Request<ReqB>,
@@ -37,23 +76,9 @@ where
     ResB::Error: Send + 'static,
 {
     let head = *request.method() == Method::HEAD;
-    let Question {
-        key,
-        only_if_cached,
-        tags,
-    } = question;
-    if only_if_cached {
-        return Ok(match engine.look(&key, &tags).await {
-            Ok(Some(hit)) => route.hit(hit.entry, head),
-            Ok(None) | Err(_) => route.bare(StatusCode::GATEWAY_TIMEOUT, Handling::Unsatisfied),
-        });
-    }
-    let budget = request.extensions().get::<RedisBudget>().cloned();
-    match engine.admit(&key, &tags, budget.as_ref()).await {
-        Admission::Hit(hit) => {
-            Scope::report(&hit.tags);
-            Ok(route.hit(hit.entry, head))
-        }
+    let Question { key, tags, .. } = question;
+    match admission {
+        Admission::Hit(hit) => Ok(route.hit(hit.entry, head)),
         Admission::Copy(Outcome::Entry(hit)) => {
             Scope::report(&hit.tags);
             Ok(route.copy(&hit.entry, Handling::Collapsed, head))
@@ -79,8 +104,7 @@ where
                 scope: Scope::new(key),
                 session: request.extensions().get::<SessionTouched>().cloned(),
             };
-            // Boxed, so that a hit does not carry the room for it.
-            let response = Box::pin(lead(&route, leader, inner, request)).await?;
+            let response = lead(&route, leader, inner, request).await?;
             Ok(if head {
                 without_body(response)
             } else {

@@ -139,7 +139,8 @@ impl Engine {
         let admission = match self.look_within(key, expected, budget).await {
             Ok(hit) => Admission::Hit(hit),
             Err(_) if Scope::fills(key) => Admission::Alone(AloneReason::Nested),
-            Err(start) => self.join(key, expected, start, mark).await,
+            // Boxed, so that a hit does not carry the room for it.
+            Err(start) => Box::pin(self.join(key, expected, start, mark)).await,
         };
         telemetry::admitted(&admission);
         admission
