@@ -11,7 +11,7 @@ use tower_keep_core::Body;
 use crate::{
     entry::Entry,
     fill::Failure,
-    policy::{Detail, Handling, header_value},
+    policy::{Detail, Handling, number},
     route::Route,
 };
 
@@ -27,7 +27,7 @@ impl Route {
             Err(shared) => copied(&shared, head),
         };
         let headers = response.headers_mut();
-        headers.insert(AGE, header_value(&[], Some(age.as_secs())));
+        headers.insert(AGE, number::value(age.as_secs()));
         self.cache_status.append(headers, handling);
         response
     }
@@ -126,6 +126,6 @@ fn say_length(status: StatusCode, headers: &mut HeaderMap, length: u64) {
     // RFC 9110 section 8.6: no length where there is never content.
     let has_content = status != StatusCode::NO_CONTENT && status != StatusCode::NOT_MODIFIED;
     if has_content && !headers.contains_key(CONTENT_LENGTH) {
-        headers.insert(CONTENT_LENGTH, header_value(&[], Some(length)));
+        headers.insert(CONTENT_LENGTH, number::value(length));
     }
 }

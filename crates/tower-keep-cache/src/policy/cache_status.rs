@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header::CACHE_STATUS};
 
 use super::{Bypass, number};
@@ -37,6 +38,8 @@ pub(crate) enum Detail {
 #[derive(Clone, Debug)]
 pub(crate) struct CacheStatus {
     name: Box<str>,
+    /// What every hit says but for its number.
+    hit: Box<[u8]>,
     /// By `Bypass`, so that a bypassed request allocates nothing.
     bypassed: Box<[HeaderValue]>,
 }
@@ -57,6 +60,7 @@ impl CacheStatus {
             .map(|why| HeaderValue::try_from(format!("{name}; {}", bypass(*why))));
         let bypassed = bypassed.collect::<Result<_, _>>().ok()?;
         Some(Self {
+            hit: format!("{name}; hit; ttl=").into_bytes().into(),
             name: name.into(),
             bypassed,
         })
@@ -70,7 +74,7 @@ impl CacheStatus {
     pub(crate) fn value(&self, handling: Handling) -> HeaderValue {
         let text = match handling {
             Handling::Bypassed(why) => return self.bypassed[why as usize].clone(),
-            Handling::Hit(ttl) => return self.with("; hit; ttl=", Some(ttl.as_secs())),
+            Handling::Hit(ttl) => return number::behind(&self.hit, ttl.as_secs()),
             Handling::Collapsed => "; fwd=uri-miss; collapsed",
             Handling::Forwarded { stored: true, .. } => "; fwd=uri-miss; stored",
             Handling::Forwarded { detail: None, .. } => "; fwd=uri-miss",
@@ -88,11 +92,9 @@ impl CacheStatus {
             } => "; fwd=uri-miss; detail=redis-away",
             Handling::Unsatisfied => "; fwd=uri-miss; fwd-status=504; detail=only-if-cached",
         };
-        self.with(text, None)
-    }
-
-    fn with(&self, text: &str, seconds: Option<u64>) -> HeaderValue {
-        number::header_value(&[self.name.as_bytes(), text.as_bytes()], seconds)
+        let value = [self.name.as_bytes(), text.as_bytes()].concat();
+        HeaderValue::from_maybe_shared(Bytes::from(value))
+            .expect("a name that was checked, and visible ASCII")
     }
 }
 

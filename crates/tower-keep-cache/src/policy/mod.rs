@@ -17,7 +17,7 @@ mod cache_status;
 mod eligibility;
 mod freshness;
 mod http_date;
-mod number;
+pub(crate) mod number;
 mod stored_headers;
 mod target;
 mod template;
@@ -28,7 +28,6 @@ pub(crate) use self::{
     cache_status::{CacheStatus, Detail, Handling},
     eligibility::{Bypass, Circumstances, eligible, may_be_cached},
     freshness::{Answer, Lifetime, Verdict, judge},
-    number::header_value,
     stored_headers::stored_headers,
     target::Target,
     template::Template,
