@@ -21,8 +21,10 @@ use crate::{
 };
 
 /// Answers a request with which the cache has to do.
-///
-/// A block and not an `async fn`, which would have room for its arguments twice: every hit pays for the room.
+#[allow(
+    clippy::manual_async_fn,
+    reason = "it would have room for the arguments twice, and every hit pays for the room"
+)]
 pub(crate) fn serve<S, ReqB, ResB>(
     engine: Arc<Engine>,
     route: Arc<Route>,

@@ -52,11 +52,11 @@ impl Reading {
         let entry = entry.ok_or(MissCause::Absent)?;
         let envelope = Envelope::open(entry).map_err(MissCause::Undecodable)?;
         let stamp = envelope.stamp();
-        let record = self
-            .record()
-            .filter(|record| record.incarnation == *envelope.incarnation())
+        let record = self.text(RECORD).and_then(Record::start);
+        let (_, epoch, _) = record
+            .filter(|(incarnation, ..)| incarnation == envelope.incarnation())
             .ok_or(MissCause::OtherIncarnation)?;
-        if record.epoch >= stamp {
+        if epoch >= stamp {
             return Err(MissCause::Invalidated);
         }
         let mut all_asked = true;
@@ -97,7 +97,7 @@ impl Reading {
     }
 
     fn record(&self) -> Option<Record> {
-        Record::parse(self.values.get(RECORD)?.as_deref()?)
+        Record::parse(self.text(RECORD)?)
     }
 
     /// Where the entry's tag of this number was asked for: at the same place, as a rule.
@@ -109,7 +109,11 @@ impl Reading {
     }
 
     fn value(&self, place: usize) -> Option<u64> {
-        number(self.values.get(TAGS + place)?.as_deref()?)
+        number(self.text(TAGS + place)?)
+    }
+
+    fn text(&self, place: usize) -> Option<&[u8]> {
+        self.values.get(place)?.as_deref()
     }
 }
 

@@ -30,18 +30,24 @@ impl Record {
         }
     }
 
-    /// Reads `incarnation epoch clock floor`, as the scripts write it: for every hit, so without a detour over text.
+    /// Reads `incarnation epoch clock floor`, as the scripts write it.
     pub(super) fn parse(text: &[u8]) -> Option<Self> {
-        let (&incarnation, rest) = text.split_first_chunk()?;
-        let (epoch, rest) = leading_number(rest.strip_prefix(b" ")?)?;
+        let (incarnation, epoch, rest) = Self::start(text)?;
         let (clock, rest) = leading_number(rest.strip_prefix(b" ")?)?;
         let (floor, rest) = leading_number(rest.strip_prefix(b" ")?)?;
         rest.is_empty().then_some(Self {
-            incarnation: Incarnation(incarnation),
+            incarnation,
             epoch,
             clock,
             floor,
         })
+    }
+
+    /// The incarnation and the epoch: all that every hit has to know of a record. And what stands behind them.
+    pub(super) fn start(text: &[u8]) -> Option<(Incarnation, u64, &[u8])> {
+        let (&incarnation, rest) = text.split_first_chunk()?;
+        let (epoch, rest) = leading_number(rest.strip_prefix(b" ")?)?;
+        Some((Incarnation(incarnation), epoch, rest))
     }
 
     /// R2: the next number, later than every one before and no earlier than the time.

@@ -89,8 +89,12 @@ impl RedisStore {
         let tags = self.shared.remembered.tags(key);
         let tags = tags.unwrap_or_else(|| ids(expected));
         let place = self.place(key);
-        let reading = self.read(&place, tags).await?;
-        self.settle(key, &place, reading).await
+        match self.read(&place, tags).await?.judge() {
+            Verdict::Servable { entry, tags } => Ok(Lookup::Hit { entry, tags }),
+            Verdict::Miss(cause) => Ok(Lookup::Miss(cause)),
+            // Boxed, so that who needs one reading does not carry the room for two.
+            Verdict::Unexpected { tags } => Box::pin(self.read_again(key, &place, tags)).await,
+        }
     }
 
     pub(crate) async fn poll(
@@ -101,7 +105,12 @@ impl RedisStore {
         let place = self.place(key);
         let (reading, lease) = self.read_with_lease(&place, expected.into()).await?;
         let held = lease.is_some_and(|lease| reading.is_good(&lease));
-        Ok(match self.settle(key, &place, reading).await? {
+        let found = match reading.judge() {
+            Verdict::Servable { entry, tags } => Lookup::Hit { entry, tags },
+            Verdict::Miss(cause) => Lookup::Miss(cause),
+            Verdict::Unexpected { tags } => self.read_again(key, &place, tags).await?,
+        };
+        Ok(match found {
             Lookup::Hit { entry, tags } => Poll::Hit { entry, tags },
             Lookup::Miss(_) if held => Poll::LeaseHeld,
             Lookup::Miss(_) => Poll::LeaseGone,
@@ -241,21 +250,15 @@ impl RedisStore {
             .try_for_each(|answer| answer.map(drop))
     }
 
-    /// Judges the first reading, and where that is not enough, a second one.
-    async fn settle(
+    /// The second reading, of everything, for an entry with tags that the first one did not ask for.
+    async fn read_again(
         &self,
         key: &EntryKey,
         place: &Place<'_>,
-        reading: Reading,
+        tags: Arc<[TagId]>,
     ) -> Result<Lookup, CommandError> {
-        let tags = match reading.judge() {
-            Verdict::Servable { entry, tags } => return Ok(Lookup::Hit { entry, tags }),
-            Verdict::Miss(cause) => return Ok(Lookup::Miss(cause)),
-            Verdict::Unexpected { tags } => tags,
-        };
         self.shared.remembered.remember(key, &tags);
-        let again = self.read(place, tags).await?;
-        Ok(match again.judge() {
+        Ok(match self.read(place, tags).await?.judge() {
             Verdict::Servable { entry, tags } => Lookup::Hit { entry, tags },
             Verdict::Miss(cause) => Lookup::Miss(cause),
             Verdict::Unexpected { tags } => {

@@ -95,36 +95,44 @@ impl Flight {
     }
 
     /// Sends it and waits for its reply, its deadline, or the gate.
-    pub(super) async fn finish(mut self) -> Result<Resp3Frame, CommandError> {
-        let (_, place) = self
-            .sending
-            .as_ref()
-            .expect("it has not ended before it began");
-        let core = Arc::clone(&place.core);
-        let gate = core.gate(self.class);
-        let mut shut = pin!(gate.shut.notified());
-        poll_fn(|context| {
-            if self.sent {
-                if let Poll::Ready(result) = self.poll(context) {
-                    return Poll::Ready(result);
+    #[allow(
+        clippy::manual_async_fn,
+        reason = "it would have room for the flight twice, and who waits for it carries that along"
+    )]
+    pub(super) fn finish(
+        mut self,
+    ) -> impl Future<Output = Result<Resp3Frame, CommandError>> + Send {
+        async move {
+            let (_, place) = self
+                .sending
+                .as_ref()
+                .expect("it has not ended before it began");
+            let core = Arc::clone(&place.core);
+            let gate = core.gate(self.class);
+            let mut shut = pin!(gate.shut.notified());
+            poll_fn(|context| {
+                if self.sent {
+                    if let Poll::Ready(result) = self.poll(context) {
+                        return Poll::Ready(result);
+                    }
                 }
-            }
-            if shut.as_mut().poll(context).is_ready() {
-                return Poll::Ready(Err(match self.sent {
-                    true => CommandError::Interrupted,
-                    false => core.refusal(self.class),
-                }));
-            }
-            if self.sent {
-                return Poll::Pending;
-            }
-            // Asked again now that a gate that shuts wakes this operation.
-            match gate.is_up() {
-                true => self.poll(context),
-                false => Poll::Ready(Err(core.refusal(self.class))),
-            }
-        })
-        .await
+                if shut.as_mut().poll(context).is_ready() {
+                    return Poll::Ready(Err(match self.sent {
+                        true => CommandError::Interrupted,
+                        false => core.refusal(self.class),
+                    }));
+                }
+                if self.sent {
+                    return Poll::Pending;
+                }
+                // Asked again now that a gate that shuts wakes this operation.
+                match gate.is_up() {
+                    true => self.poll(context),
+                    false => Poll::Ready(Err(core.refusal(self.class))),
+                }
+            })
+            .await
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 use std::{
     fmt,
+    future::Future,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -186,12 +187,21 @@ impl Redis {
     }
 
     /// For the replies that are read so often that no [`Value`] is made of them.
-    pub(super) async fn reply(&self, command: Command) -> Result<Resp3Frame, CommandError> {
-        if self.is_cluster() {
-            // Boxed, so that where no key moves nobody carries the room for it.
-            return Box::pin(self.pursue(command)).await;
+    #[allow(
+        clippy::manual_async_fn,
+        reason = "it would have room for the command twice"
+    )]
+    pub(super) fn reply(
+        &self,
+        command: Command,
+    ) -> impl Future<Output = Result<Resp3Frame, CommandError>> + Send {
+        async move {
+            if self.is_cluster() {
+                // Boxed, so that where no key moves nobody carries the room for it.
+                return Box::pin(self.pursue(command)).await;
+            }
+            self.depart(command)?.finish().await
         }
-        self.depart(command)?.finish().await
     }
 }
 
