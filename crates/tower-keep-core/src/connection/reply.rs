@@ -28,6 +28,12 @@ fn code(reply: &str) -> &str {
     inner.split([' ', ':']).next().unwrap_or_default()
 }
 
+/// What Redis 7.0 and Valkey say, without a word of its own, where a script may do what its user may not.
+const SCRIPT_DENIALS: [&str; 2] = [
+    "ERR The user executing the script can't",
+    "ERR ACL failure in script",
+];
+
 /// The caller's error for an error reply.
 pub(super) fn classify(reply: &str) -> CommandError {
     match code(reply) {
@@ -37,8 +43,7 @@ pub(super) fn classify(reply: &str) -> CommandError {
         "BUSY" | "UNKILLABLE" => CommandError::Busy,
         "NOAUTH" | "WRONGPASS" => CommandError::Auth,
         "NOPERM" => CommandError::Denied(reply.into()),
-        // What Redis 7.0 says, without a word of its own, where a script may do what its user may not.
-        "ERR" if reply.starts_with("ERR The user executing the script can't") => {
+        "ERR" if SCRIPT_DENIALS.iter().any(|start| reply.starts_with(start)) => {
             CommandError::Denied(reply.into())
         }
         "WRONGTYPE" => CommandError::WrongType,
@@ -121,6 +126,7 @@ mod tests {
         for denial in [
             "NOPERM this user has no permissions",
             "NOPERM ACL failure in script: User app has no permissions to run the 'get' command",
+            "ERR ACL failure in script: User app has no permissions to run the 'get' command script: on @user_script:10.",
             "ERR The user executing the script can't run this command or subcommand script: 93b7, on @user_script:10.",
             "ERR Error running script (call to f_e4b2): @user_script:1: -NOPERM The user executing the script can't run",
         ] {
