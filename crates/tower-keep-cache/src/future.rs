@@ -10,7 +10,7 @@ use http_body::Body as HttpBody;
 use pin_project_lite::pin_project;
 use tower_keep_core::Body;
 
-/// The one box that a request costs which has to do with the cache.
+/// The one box that a request costs which has to do with the cache, and whose answer is not in this process.
 type Served<B, E> = Pin<Box<dyn Future<Output = Result<Response<Body<B>>, E>> + Send>>;
 
 pin_project! {
@@ -26,6 +26,7 @@ pin_project! {
     #[project = KindProjection]
     enum Kind<F, B: HttpBody, E> {
         Bypassed { #[pin] inner: F, status: Option<HeaderValue> },
+        Answered { response: Option<Response<Body<B>>> },
         Cached { served: Served<B, E> },
     }
 }
@@ -36,6 +37,14 @@ impl<F, B: HttpBody, E> ResponseFuture<F, B, E> {
             kind: Kind::Bypassed {
                 inner,
                 status: Some(status),
+            },
+        }
+    }
+
+    pub(crate) fn answered(response: Response<Body<B>>) -> Self {
+        Self {
+            kind: Kind::Answered {
+                response: Some(response),
             },
         }
     }
@@ -63,6 +72,9 @@ where
                 }
                 Poll::Ready(Ok(response.map(Body::inner)))
             }
+            KindProjection::Answered { response } => {
+                Poll::Ready(Ok(response.take().expect("polled after it was ready")))
+            }
             KindProjection::Cached { served } => served.as_mut().poll(cx),
         }
     }
@@ -72,6 +84,7 @@ impl<F, B: HttpBody, E> fmt::Debug for ResponseFuture<F, B, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
             Kind::Bypassed { .. } => "ResponseFuture::Bypassed(..)",
+            Kind::Answered { .. } => "ResponseFuture::Answered(..)",
             Kind::Cached { .. } => "ResponseFuture::Cached(..)",
         })
     }

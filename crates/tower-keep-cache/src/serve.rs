@@ -20,6 +20,18 @@ use crate::{
     tag::Tag,
 };
 
+/// Answers a request for which there is an entry in this process, without a future.
+pub(crate) fn at_hand<ReqB, ResB: HttpBody>(
+    engine: &Engine,
+    route: &Route,
+    request: &Request<ReqB>,
+    question: &Question,
+) -> Option<Response<Body<ResB>>> {
+    let hit = engine.at_hand(&question.key)?;
+    Scope::report(&hit.tags);
+    Some(route.hit(hit.entry, *request.method() == Method::HEAD))
+}
+
 /// Answers a request with which the cache has to do.
 #[allow(
     clippy::manual_async_fn,

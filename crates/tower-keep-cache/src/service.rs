@@ -10,7 +10,13 @@ use http_body::Body as HttpBody;
 use tower_keep_core::Body;
 use tower_service::Service;
 
-use crate::{engine::Engine, future::ResponseFuture, policy::Handling, route::Route, serve::serve};
+use crate::{
+    engine::Engine,
+    future::ResponseFuture,
+    policy::Handling,
+    route::Route,
+    serve::{at_hand, serve},
+};
 
 /// The service that [`ResponseCacheLayer`](crate::ResponseCacheLayer) makes.
 #[derive(Clone, Debug)]
@@ -73,6 +79,9 @@ where
                 // https://docs.rs/tower/latest/tower/trait.Service.html#be-careful-when-cloning-inner-services
                 let clone = self.inner.clone();
                 let inner = mem::replace(&mut self.inner, clone);
+                if let Some(response) = at_hand(&self.engine, &self.route, &request, &question) {
+                    return ResponseFuture::answered(response);
+                }
                 let (engine, route) = (Arc::clone(&self.engine), Arc::clone(&self.route));
                 ResponseFuture::cached(Box::pin(serve(engine, route, inner, request, question)))
             }

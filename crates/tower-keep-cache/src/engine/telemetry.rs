@@ -17,12 +17,13 @@ static HIT_LABELS: [Label; 1] = [Label::from_static_parts("result", "hit")];
 static METADATA: Metadata<'static> =
     Metadata::new(module_path!(), Level::INFO, Some(module_path!()));
 
+pub(super) fn hit() {
+    metrics::with_recorder(|to| to.register_counter(&HIT, &METADATA)).increment(1);
+}
+
 pub(super) fn admitted(admission: &Admission) {
     let result = match admission {
-        Admission::Hit(_) => {
-            let hits = metrics::with_recorder(|to| to.register_counter(&HIT, &METADATA));
-            return hits.increment(1);
-        }
+        Admission::Hit(_) => return hit(),
         Admission::Lead(_) => "lead",
         Admission::Copy(Outcome::Entry(_)) => "copy",
         Admission::Copy(Outcome::Failed(_)) => "failure",
