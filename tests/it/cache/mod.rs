@@ -1,6 +1,7 @@
 //! The cache: one load for all, and nothing from before an invalidation.
 
 mod cache_aside;
+mod cluster;
 mod http;
 mod property;
 mod redis_away;

@@ -5,7 +5,11 @@ use tower_keep_core::connection::{
     CommandError, Condition, Pipeline, Profile, Redis, Script, SetOptions, Ttl, Value,
 };
 
-use super::{SOON, connect, load::Load, text};
+use super::{
+    SOON, connect,
+    load::{FEW, HICCUPS, Load},
+    text,
+};
 
 /// So that nothing but what a test does to the cluster is in the way.
 const PATIENT: &str = "stall_age=5s&command_timeout=5s";
@@ -181,4 +185,85 @@ async fn a_slot_that_moves_under_load_costs_nobody_an_answer() {
         count == counter.served().to_string()
     })
     .await;
+}
+
+fn paid(loads: &[Load]) -> u64 {
+    loads.iter().map(Load::paid).sum()
+}
+
+/// One connection task serves all masters, so while one of them is away the others are not served either: what is
+/// promised is that this costs next to nothing, and ends by itself.
+async fn a_replica_takes_over(fail: fn(&RedisServer)) {
+    let cluster = RedisCluster::builder().replicas().start().await;
+    let (manager, redis) = connect(&cluster.url(), &Profile::CACHE).await;
+    let loads = TAGS.map(|tag| counts(&redis, tag));
+    for load in &loads {
+        load.serves(50).await;
+    }
+    let (before, life) = (manager.incarnation().unwrap(), redis.life());
+    let paid_before = paid(&loads);
+    // There are three times as many operations.
+    let hiccups = 3 * HICCUPS;
+
+    let master = cluster.master_of("{a}").await;
+    fail(master);
+    for load in &loads {
+        load.refuses(20).await;
+    }
+    let paid_then = paid(&loads);
+    assert!(
+        paid_then - paid_before <= FEW,
+        "{} paid",
+        paid_then - paid_before
+    );
+    for load in &loads {
+        load.refuses(100).await;
+    }
+    assert_eq!(
+        paid(&loads),
+        paid_then,
+        "operations paid after the gate had tripped"
+    );
+
+    for load in &loads {
+        load.serves(50).await;
+    }
+    assert!(paid(&loads) - paid_then <= hiccups);
+    assert_ne!(manager.incarnation().unwrap().run_id, before.run_id);
+    assert!(redis.life() > life);
+
+    // The old one learns that it is a replica now, and does not get in the way.
+    let paid_then = paid(&loads);
+    master.resume();
+    for load in &loads {
+        load.serves(100).await;
+    }
+    assert!(paid(&loads) - paid_then <= hiccups);
+}
+
+#[tokio::test]
+async fn a_replica_takes_over_for_a_master_that_was_killed() {
+    a_replica_takes_over(RedisServer::kill).await;
+}
+
+#[tokio::test]
+async fn a_replica_takes_over_for_a_master_that_hangs() {
+    a_replica_takes_over(RedisServer::pause).await;
+}
+
+/// It says nothing about the master that happens to be asked: each must have its replica's word.
+#[tokio::test]
+async fn a_write_is_acknowledged_only_if_the_replicas_of_all_masters_say_so() {
+    let cluster = RedisCluster::builder().replicas().start().await;
+    let redis = patient(&cluster).await;
+    for tag in TAGS {
+        redis.incr_by(tag.into(), 1).await.unwrap();
+    }
+    eventually(SOON, async || redis.acknowledged_by(1, SOON).await == Ok(1)).await;
+    // The last of them is the replica of the last master.
+    cluster.nodes()[5].pause();
+    for tag in TAGS {
+        redis.incr_by(tag.into(), 1).await.unwrap();
+    }
+    assert_eq!(redis.acknowledged_by(1, SOON).await, Ok(0));
 }

@@ -12,6 +12,7 @@ mod open;
 mod outage;
 mod refusals;
 mod scripts;
+mod sentinel;
 mod tls;
 
 use std::{

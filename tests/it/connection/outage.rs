@@ -33,7 +33,7 @@ fn writes(redis: &Redis) -> Load {
 }
 
 /// Few pay, then none.
-async fn trips(load: &Load, before: u64) {
+pub(super) async fn trips(load: &Load, before: u64) {
     load.refuses(1).await;
     // Those that took off before it tripped land now.
     load.refuses(20).await;

@@ -27,6 +27,7 @@ use super::{
     health::{Cause, Class, ClassHealth, Health},
     incarnation::Incarnation,
     limits::Limits,
+    shards::Shards,
     telemetry,
     traffic::Traffic,
 };
@@ -64,6 +65,7 @@ pub(super) struct Core {
     read: Gate,
     write: Gate,
     pub(super) traffic: Traffic,
+    pub(super) shards: Shards,
     started: Instant,
     reconnecting: Arc<AtomicBool>,
 }
@@ -98,6 +100,7 @@ impl Core {
             read: Gate::new(),
             write: Gate::new(),
             traffic: Traffic::default(),
+            shards: Shards::new(is_cluster),
             started: Instant::now(),
             reconnecting: Arc::default(),
         }
@@ -129,10 +132,6 @@ impl Core {
         })
     }
 
-    pub(super) fn land(&self) {
-        self.traffic.land();
-    }
-
     /// The time since the manager was opened.
     pub(super) fn now(&self) -> Duration {
         self.started.elapsed()
@@ -143,11 +142,15 @@ impl Core {
     }
 
     pub(super) fn silence(&self) -> Option<Duration> {
-        self.traffic.silence(self.now())
+        let now = self.now();
+        self.traffic.silence(now).max(self.shards.silence(now))
     }
 
     pub(super) fn restart_silence(&self) {
-        self.traffic.restart_silence(self.now());
+        let now = self.now();
+        for traffic in self.shards.all().iter().chain([&self.traffic]) {
+            traffic.restart_silence(now);
+        }
     }
 
     /// The server's `TIME` after this delay, µs, never later than the truth; `None` while it is not known.
@@ -193,7 +196,9 @@ impl Core {
         for class in tripped {
             telemetry::tripped(&self.server, class, &replaced);
         }
-        self.traffic.forget_timeouts();
+        for traffic in self.shards.all().iter().chain([&self.traffic]) {
+            traffic.forget_timeouts();
+        }
         self.denials.forget();
         telemetry::connected(&self.server);
         self.probe_now.notify_one();

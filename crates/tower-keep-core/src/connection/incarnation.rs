@@ -6,7 +6,8 @@ use std::fmt;
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub struct Incarnation {
-    /// The server's `run_id`: random, made anew at every start.
+    /// The server's `run_id`: random, made anew at every start. Of a cluster, those of all masters in order, with `+`
+    /// between them.
     pub run_id: Box<str>,
     /// What the server is.
     pub role: Role,
@@ -44,6 +45,26 @@ impl Incarnation {
             role,
         })
     }
+
+    /// Of a cluster: another one as soon as one of the masters is another one. `None` if one of them does not tell.
+    pub(super) fn of_all(masters: Vec<Option<Self>>) -> Option<Self> {
+        let masters: Option<Vec<_>> = masters.into_iter().collect();
+        let mut masters = masters?;
+        if masters.len() < 2 {
+            return masters.pop();
+        }
+        masters.sort_by(|one, other| one.run_id.cmp(&other.run_id));
+        let run_ids: Vec<_> = masters.iter().map(|master| &*master.run_id).collect();
+        let demoted = masters.iter().any(|master| master.role == Role::Replica);
+        Some(Self {
+            run_id: run_ids.join("+").into(),
+            role: if demoted {
+                Role::Replica
+            } else {
+                Role::Primary
+            },
+        })
+    }
 }
 
 /// A field of an `INFO` section.
@@ -72,5 +93,16 @@ mod tests {
             Role::Primary
         );
         assert_eq!(Incarnation::read("", "role:master"), None);
+    }
+
+    #[test]
+    fn that_of_a_cluster_changes_with_each_master_and_not_with_their_order() {
+        let server = |id: &str| Incarnation::read(&format!("run_id:{id}"), "role:master");
+        let cluster = |ids: [&str; 2]| Incarnation::of_all(ids.map(server).into());
+        assert_eq!(&*cluster(["b", "a"]).unwrap().run_id, "a+b");
+        assert_eq!(cluster(["b", "a"]), cluster(["a", "b"]));
+        assert_ne!(cluster(["b", "a"]), cluster(["b", "c"]));
+        assert_eq!(Incarnation::of_all(vec![server("a"), None]), None);
+        assert_eq!(Incarnation::of_all(vec![server("a")]), server("a"));
     }
 }

@@ -41,6 +41,7 @@ mod reply;
 mod script;
 mod secret;
 mod settle;
+mod shards;
 mod strings;
 mod supervisor;
 mod target;

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use fred::types::Resp3Frame;
+use fred::{interfaces::ClusterInterface, types::Resp3Frame};
 use tokio::time::{Instant, sleep};
 
 use super::{
@@ -23,7 +23,6 @@ use super::{
     value::Value,
 };
 
-const PROBE_KEY: &str = "keep:probe";
 const PROBE_TTL_MS: &str = "60000";
 
 /// Between probes of a class that is down: often at first, because most outages are short.
@@ -48,15 +47,16 @@ pub(super) fn spawn(core: &Arc<Core>) {
 
 struct Prober {
     core: Arc<Core>,
-    /// Names the node that is asked: always the same one, or a cluster would seem to change all the time.
-    key: Key,
+    /// One on each master of a cluster, and the only one without a cluster.
+    keys: Arc<[Key]>,
     script: Script,
     delay: Duration,
     /// Rounds in a row in which a probe had no reply.
     unheard: u32,
     /// The connection that was probed last.
     generation: u64,
-    clock: ServerClock,
+    /// One for each key.
+    clocks: Vec<ServerClock>,
     eviction_checked: bool,
     read_only_since: Option<Instant>,
 }
@@ -70,13 +70,13 @@ enum Finding {
 impl Prober {
     fn new(core: Arc<Core>) -> Self {
         Self {
+            keys: core.shards.keys(),
             core,
-            key: Key::from(PROBE_KEY),
             script: Script::write(include_str!("probe.lua")),
             delay: FIRST_DELAY,
             unheard: 0,
             generation: 0,
-            clock: ServerClock::default(),
+            clocks: Vec::new(),
             eviction_checked: false,
             read_only_since: None,
         }
@@ -110,8 +110,8 @@ impl Prober {
             return;
         }
         let renewed = generation != self.generation;
+        self.find_masters(renewed);
         if renewed {
-            self.clock = ServerClock::default();
             self.eviction_checked = false;
         }
         let Some(findings) = self.examine().await else {
@@ -146,8 +146,7 @@ impl Prober {
                 Finding::Unwell(unfit, cause),
             ]);
         }
-        let ping = Command::read("PING").beside(Some(&self.key));
-        let reads = finding(&self.core.probe(ping).await)?;
+        let reads = self.probe_reads().await?;
         let writes = self.probe_writes().await?;
         Some([reads, writes])
     }
@@ -166,59 +165,79 @@ impl Prober {
         }
     }
 
-    async fn probe_writes(&mut self) -> Option<Finding> {
-        let key = &self.key;
-        let call = |name, script: &bytes::Bytes| {
-            Command::write(name)
-                .beside(Some(key))
-                .arg(script.clone())
-                .number(1)
-                .key(key.clone())
-                .arg(bytes::Bytes::from_static(PROBE_TTL_MS.as_bytes()))
-        };
-        let mut sent = self.core.now();
-        let mut answer = self.core.probe(call("EVALSHA", &self.script.sha)).await;
-        if matches!(&answer, Ok(Resp3Frame::SimpleError { data, .. }) if reply::is_missing_script(&reply::classify(data)))
-        {
-            sent = self.core.now();
-            answer = self.core.probe(call("EVAL", &self.script.source)).await;
-        }
-        let received = self.core.now();
-        let finding = finding(&answer);
-        let error = match &answer {
-            Ok(Resp3Frame::SimpleError { data, .. }) => Some(reply::classify(data)),
-            _ => None,
-        };
-        self.core.denials.of_probe(error.as_ref());
-        if let Some(error) = error {
-            self.core.tell_denial(&error);
-        }
-        if let Some(time) = answer.ok().and_then(server_time) {
-            self.core.clock_offset.store(
-                self.clock.observe(micros(sent), micros(received), time),
-                Ordering::Relaxed,
-            );
-        }
-        finding
-    }
-
-    /// `None` if there was no answer.
-    async fn read_incarnation(&self) -> Option<Finding> {
-        let mut sections = Vec::with_capacity(2);
-        for section in ["server", "replication"] {
-            match self.info(section).await? {
-                Ok(text) => sections.push(text),
-                Err((unfit, cause)) => return Some(Finding::Unwell(unfit, cause)),
+    /// A cluster's map may have changed, and with it the masters that are asked.
+    fn find_masters(&mut self, renewed: bool) {
+        if self.core.is_cluster {
+            if let Some(map) = self.core.client.cached_cluster_state() {
+                self.core.shards.learn(&map);
             }
         }
-        self.core
-            .reincarnate(Incarnation::read(&sections[0], &sections[1]));
+        let keys = self.core.shards.keys();
+        if renewed || keys != self.keys {
+            self.clocks.clear();
+        }
+        self.keys = keys;
+        self.clocks
+            .resize_with(self.keys.len(), ServerClock::default);
+    }
+
+    /// Each master must answer.
+    async fn probe_reads(&self) -> Option<Finding> {
+        for key in &*self.keys {
+            let ping = Command::read("PING").beside(Some(key));
+            let unwell = finding(&self.core.probe(ping).await)?;
+            if !matches!(unwell, Finding::Well) {
+                return Some(unwell);
+            }
+        }
+        Some(Finding::Well)
+    }
+
+    async fn probe_writes(&mut self) -> Option<Finding> {
+        // The slowest clock counts: no script may be let act late by one that is ahead.
+        let mut offset = None::<i64>;
+        let mut found = Finding::Well;
+        for (key, clock) in self.keys.iter().zip(&mut self.clocks) {
+            let (finding, sample) = probe_write(&self.core, &self.script, key).await;
+            if let Some((sent, received, time)) = sample {
+                let this = clock.observe(sent, received, time);
+                offset = Some(offset.map_or(this, |offset| offset.min(this)));
+            }
+            match finding? {
+                Finding::Well => {}
+                unwell => found = unwell,
+            }
+        }
+        if let Some(offset) = offset {
+            self.core.clock_offset.store(offset, Ordering::Relaxed);
+        }
+        Some(found)
+    }
+
+    /// `None` if there was no answer, or in a cluster none from one of the masters.
+    async fn read_incarnation(&self) -> Option<Finding> {
+        let mut masters = Vec::with_capacity(1);
+        for key in &*self.keys {
+            let mut sections = Vec::with_capacity(2);
+            for section in ["server", "replication"] {
+                match self.info(key, section).await? {
+                    Ok(text) => sections.push(text),
+                    Err((unfit, cause)) => return Some(Finding::Unwell(unfit, cause)),
+                }
+            }
+            masters.push(Incarnation::read(&sections[0], &sections[1]));
+        }
+        self.core.reincarnate(Incarnation::of_all(masters));
         Some(Finding::Well)
     }
 
     /// A section of `INFO`, empty if it is denied; `None` if there was no answer.
-    async fn info(&self, section: &'static str) -> Option<Result<String, (Unfit, Cause)>> {
-        let command = Command::read("INFO").beside(Some(&self.key)).arg(section);
+    async fn info(
+        &self,
+        key: &Key,
+        section: &'static str,
+    ) -> Option<Result<String, (Unfit, Cause)>> {
+        let command = Command::read("INFO").beside(Some(key)).arg(section);
         Some(match self.core.probe(command).await.ok()? {
             Resp3Frame::BlobString { data, .. } => Ok(String::from_utf8_lossy(&data).into_owned()),
             Resp3Frame::SimpleError { data, .. } => match reply::unfit(&data) {
@@ -230,12 +249,16 @@ impl Prober {
     }
 
     async fn check_eviction(&self) {
-        let Some(Ok(memory)) = self.info("memory").await else {
-            return;
-        };
-        match field(&memory, "maxmemory_policy") {
-            Some(policy) if policy != "noeviction" => telemetry::evicts(&self.core.server, policy),
-            _ => {}
+        for key in &*self.keys {
+            let Some(Ok(memory)) = self.info(key, "memory").await else {
+                return;
+            };
+            match field(&memory, "maxmemory_policy") {
+                Some(policy) if policy != "noeviction" => {
+                    return telemetry::evicts(&self.core.server, policy);
+                }
+                _ => {}
+            }
         }
     }
 
@@ -255,6 +278,42 @@ impl Prober {
             (true, Some(_)) => {}
         }
     }
+}
+
+/// What it found, and the server's clock with ours before and after.
+async fn probe_write(
+    core: &Arc<Core>,
+    script: &Script,
+    key: &Key,
+) -> (Option<Finding>, Option<(u64, u64, u64)>) {
+    let call = |name, source: &bytes::Bytes| {
+        Command::write(name)
+            .beside(Some(key))
+            .arg(source.clone())
+            .number(1)
+            .key(key.clone())
+            .arg(bytes::Bytes::from_static(PROBE_TTL_MS.as_bytes()))
+    };
+    let mut sent = core.now();
+    let mut answer = core.probe(call("EVALSHA", &script.sha)).await;
+    if matches!(&answer, Ok(Resp3Frame::SimpleError { data, .. }) if reply::is_missing_script(&reply::classify(data)))
+    {
+        sent = core.now();
+        answer = core.probe(call("EVAL", &script.source)).await;
+    }
+    let received = core.now();
+    let finding = finding(&answer);
+    let error = match &answer {
+        Ok(Resp3Frame::SimpleError { data, .. }) => Some(reply::classify(data)),
+        _ => None,
+    };
+    core.denials.of_probe(error.as_ref());
+    if let Some(error) = error {
+        core.tell_denial(&error);
+    }
+    let time = answer.ok().and_then(server_time);
+    let sample = time.map(|time| (micros(sent), micros(received), time));
+    (finding, sample)
 }
 
 /// `None` without a reply. Whether that is a stall or a lost connection is found out elsewhere.

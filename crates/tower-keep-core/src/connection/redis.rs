@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::{
     command::Command, core::Core, error::CommandError, flight::Flight, health::Class, key::Key,
-    manager::Owner, memory::Memory, reply, script::Script, value::Value,
+    manager::Owner, memory::Memory, pipeline::finish_all, reply, script::Script, value::Value,
 };
 
 /// What a handle works on.
@@ -141,6 +141,8 @@ impl Redis {
     /// Redis replicates asynchronously: a write that was answered can still be lost with its server. Ask where that
     /// would matter (a logout, a redeemed token, an invalidation).
     ///
+    /// In a cluster every master is asked, and the smallest count is the answer.
+    ///
     /// Everything else on the connection waits behind it, so it waits for at most half of the stall age, whatever
     /// `timeout` says, and the count may then be less than `replicas`.
     ///
@@ -158,12 +160,23 @@ impl Redis {
         let millis = i64::try_from(timeout.as_millis())
             .unwrap_or(i64::MAX)
             .max(1);
-        let command = Command::read("WAIT")
-            .anywhere()
-            .number(i64::from(replicas))
-            .number(millis);
-        let count = self.send(command).await?.into_count()?;
-        Ok(u32::try_from(count).unwrap_or(u32::MAX))
+        let flights: Result<Vec<_>, _> = self
+            .core()
+            .shards
+            .keys()
+            .iter()
+            .map(|key| {
+                let wait = Command::read("WAIT").beside(Some(key));
+                self.depart(wait.number(i64::from(replicas)).number(millis))
+            })
+            .collect();
+        let mut fewest = u32::MAX;
+        for answer in finish_all(flights?).await {
+            let count =
+                u32::try_from(Value::from_reply(answer?)?.into_count()?).unwrap_or(u32::MAX);
+            fewest = fewest.min(count);
+        }
+        Ok(fewest)
     }
 
     /// Asks the server for a sign of life.

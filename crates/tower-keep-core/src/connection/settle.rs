@@ -41,13 +41,16 @@ impl Core {
             telemetry::overloaded(&self.server);
             return Err(CommandError::Overloaded);
         };
+        let place = place.toward(&command, now);
         Ok(Flight::prepare(place, client.clone(), command, permit))
     }
 
     /// Sends a probe: past the gate, and with a place even when all are taken.
     pub(super) async fn probe(self: &Arc<Self>, command: Command) -> Answer {
         let deadline = self.limits.probe_deadline();
-        let place = self.take_place(self.now(), deadline, usize::MAX);
+        let now = self.now();
+        let place = self.take_place(now, deadline, usize::MAX);
+        let place = place.map(|place| place.toward(&command, now));
         let (command, arguments) = command.into_parts();
         let answer = self
             .client_with(deadline)
@@ -69,6 +72,7 @@ impl Core {
         let place = Place {
             core: Arc::clone(self),
             due: now + deadline,
+            shard: None,
         };
         if before == 0 && self.watchdog_rests.load(Ordering::SeqCst) {
             self.watch_now.notify_one();
@@ -87,7 +91,7 @@ impl Core {
         let now = self.now();
         match answer {
             Ok(Resp3Frame::SimpleError { data, .. }) => {
-                self.traffic.replied(now);
+                place.replied(now);
                 match reply::unfit(&data) {
                     Some((unfit, cause)) => self.count_failure(class, permit, unfit, &cause, now),
                     None => self.gate(class).succeeded(permit, now),
@@ -97,7 +101,7 @@ impl Core {
                 Err(error)
             }
             Ok(frame) => {
-                self.traffic.replied(now);
+                place.replied(now);
                 self.gate(class).succeeded(permit, now);
                 Ok(frame)
             }
@@ -117,7 +121,7 @@ impl Core {
     pub(super) fn settle_unasked(&self, place: &Place, answer: &Answer) {
         let now = self.now();
         match answer {
-            Ok(_) => self.traffic.replied(now),
+            Ok(_) => place.replied(now),
             Err(error) if *error.kind() == ErrorKind::Timeout => {
                 self.missed_deadline(place, now);
             }
@@ -136,7 +140,7 @@ impl Core {
             return false;
         }
         let (timeouts, silence) = self.limits.reconnect_after();
-        if self.traffic.timed_out(now, timeouts, silence) {
+        if place.timed_out(now, timeouts, silence) {
             self.reconnect();
         }
         true

@@ -1,0 +1,77 @@
+//! A cache whose entries are spread over a cluster.
+
+use std::convert::Infallible;
+
+use testkit::RedisCluster;
+use tower_keep_cache::Cache;
+
+use super::setup::{Row, cache, tagged};
+
+/// Enough to be in every partition.
+const KEYS: usize = 100;
+
+/// Reads them all: what they came to, which is one number if all agree.
+async fn read_all(cache: &Cache, row: &Row) -> Vec<u64> {
+    let mut values = Vec::new();
+    for key in 0..KEYS {
+        let row = row.clone();
+        let load = move || async move { Ok::<_, Infallible>(row.read()) };
+        let freshness = tagged("tag");
+        values.push(
+            cache
+                .get_or_load(key.to_string(), freshness, load)
+                .await
+                .unwrap(),
+        );
+    }
+    values.sort_unstable();
+    values.dedup();
+    values
+}
+
+#[tokio::test]
+async fn what_is_invalidated_is_so_on_every_node() {
+    let cluster = RedisCluster::start().await;
+    let one = cache(&cluster.url(), "shop").await;
+    let other = cache(&cluster.url(), "shop").await;
+    let row = Row::default();
+    assert_eq!(read_all(&one, &row).await, [0]);
+    for node in cluster.nodes() {
+        let keys = node.client().await.words("DBSIZE").await.integer();
+        assert!(keys > 10, "{keys} keys on {node:?}");
+    }
+    row.write();
+    assert_eq!(read_all(&one, &row).await, [0]);
+    assert_eq!(read_all(&other, &row).await, [0]);
+
+    other.invalidate(["tag"]).await.unwrap();
+    assert_eq!(read_all(&one, &row).await, [1]);
+    row.write();
+    assert_eq!(read_all(&other, &row).await, [1]);
+    one.flush().await.unwrap();
+    assert_eq!(read_all(&other, &row).await, [2]);
+    row.write();
+    assert_eq!(read_all(&one, &row).await, [2]);
+}
+
+#[tokio::test]
+async fn a_partition_that_moves_to_another_node_stays_what_it_was() {
+    let cluster = RedisCluster::start().await;
+    let cache = cache(&cluster.url(), "shop").await;
+    let row = Row::default();
+    assert_eq!(read_all(&cache, &row).await, [0]);
+    row.write();
+
+    let partition = "{shop:0}";
+    let slot = cluster.slot_of(partition).await;
+    let from = cluster.master_of(partition).await;
+    let mut masters = cluster.nodes().iter();
+    let to = masters
+        .find(|node| node.address() != from.address())
+        .unwrap();
+    cluster.move_slot(slot, from, to).await;
+
+    assert_eq!(read_all(&cache, &row).await, [0]);
+    cache.invalidate(["tag"]).await.unwrap();
+    assert_eq!(read_all(&cache, &row).await, [1]);
+}
