@@ -155,7 +155,7 @@ impl ResponseCacheLayer {
 
     /// Tags every entry of this route with what `tags` reads from the request.
     ///
-    /// Called for every request that may be cached, also for hits.
+    /// Called for every request that may be cached, also for hits, but for those that this process has at hand.
     pub fn tag_with<F, I>(self, tags: F) -> Self
     where
         F: Fn(&Parts) -> I + Send + Sync + 'static,

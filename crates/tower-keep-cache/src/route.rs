@@ -55,8 +55,6 @@ pub(crate) enum TagSource {
 pub(crate) struct Question {
     pub(crate) key: EntryKey,
     pub(crate) only_if_cached: bool,
-    /// The tags its entry has before the handler adds more.
-    pub(crate) tags: Vec<Tag>,
 }
 
 impl Route {
@@ -90,7 +88,6 @@ impl Route {
         Ok(Question {
             key,
             only_if_cached,
-            tags: self.tags(request)?,
         })
     }
 
@@ -111,7 +108,8 @@ impl Route {
         }
     }
 
-    fn tags<B>(&self, request: &mut Request<B>) -> Result<Vec<Tag>, Bypass> {
+    /// The tags that the entry of a request has before the handler adds more, or why there can be none.
+    pub(crate) fn tags<B>(&self, request: &mut Request<B>) -> Result<Vec<Tag>, Bypass> {
         let mut tags = Vec::with_capacity(self.tags.len());
         for source in &self.tags {
             match source {

@@ -15,6 +15,7 @@ use crate::{
     answer::without_body,
     engine::{Admission, AloneReason, Engine, Outcome, Scope},
     fill::Leader,
+    key::EntryKey,
     policy::{Detail, Handling},
     route::{Question, Route},
     tag::Tag,
@@ -43,6 +44,7 @@ pub(crate) fn serve<S, ReqB, ResB>(
     inner: S,
     request: Request<ReqB>,
     question: Question,
+    tags: Vec<Tag>,
 ) -> impl Future<Output = Result<Response<Body<ResB>>, S::Error>> + Send
 where
     S: Service<Request<ReqB>, Response = Response<ResB>> + Send + 'static,
@@ -54,21 +56,21 @@ where
 {
     async move {
         let head = *request.method() == Method::HEAD;
-        let (key, tags) = (&question.key, &question.tags);
+        let key = &question.key;
         if question.only_if_cached {
-            return Ok(match engine.look(key, tags).await {
+            return Ok(match engine.look(key, &tags).await {
                 Ok(Some(hit)) => route.hit(hit.entry, head),
                 Ok(None) | Err(_) => route.bare(StatusCode::GATEWAY_TIMEOUT, Handling::Unsatisfied),
             });
         }
         let budget = request.extensions().get::<RedisBudget>().cloned();
-        match engine.admit(key, tags, budget.as_ref()).await {
+        match engine.admit(key, &tags, budget.as_ref()).await {
             Admission::Hit(hit) => {
                 Scope::report(&hit.tags);
                 Ok(route.hit(hit.entry, head))
             }
             // Boxed, so that a hit does not carry the room for it.
-            missed => Box::pin(miss(missed, route, inner, request, question)).await,
+            missed => Box::pin(miss(missed, route, inner, request, question.key, tags)).await,
         }
     }
 }
@@ -79,7 +81,8 @@ async fn miss<S, ReqB, ResB>(
     route: Arc<Route>,
     mut inner: S,
     request: Request<ReqB>,
-    question: Question,
+    key: EntryKey,
+    tags: Vec<Tag>,
 ) -> Result<Response<Body<ResB>>, S::Error>
 where
     S: Service<Request<ReqB>, Response = Response<ResB>> + Send + 'static,
@@ -90,7 +93,6 @@ where
     ResB::Error: Send + 'static,
 {
     let head = *request.method() == Method::HEAD;
-    let Question { key, tags, .. } = question;
     match admission {
         Admission::Hit(hit) => Ok(route.hit(hit.entry, head)),
         Admission::Copy(Outcome::Entry(hit)) => {

@@ -13,7 +13,7 @@ use tower_service::Service;
 use crate::{
     engine::Engine,
     future::ResponseFuture,
-    policy::Handling,
+    policy::{Bypass, Handling},
     route::Route,
     serve::{at_hand, serve},
 };
@@ -51,6 +51,29 @@ impl<S> ResponseCache<S> {
     }
 }
 
+impl<S: Clone> ResponseCache<S> {
+    /// The service that is ready is this one, a clone need not be:
+    /// <https://docs.rs/tower/latest/tower/trait.Service.html#be-careful-when-cloning-inner-services>
+    fn take_inner(&mut self) -> S {
+        let clone = self.inner.clone();
+        mem::replace(&mut self.inner, clone)
+    }
+}
+
+impl<S> ResponseCache<S> {
+    fn bypass<ReqB, ResB: HttpBody>(
+        &mut self,
+        request: Request<ReqB>,
+        why: Bypass,
+    ) -> ResponseFuture<S::Future, ResB, S::Error>
+    where
+        S: Service<Request<ReqB>, Response = Response<ResB>>,
+    {
+        let status = self.route.cache_status.value(Handling::Bypassed(why));
+        ResponseFuture::bypassed(self.inner.call(request), status)
+    }
+}
+
 impl<S, ReqB, ResB> Service<Request<ReqB>> for ResponseCache<S>
 where
     S: Service<Request<ReqB>, Response = Response<ResB>> + Clone + Send + 'static,
@@ -69,22 +92,23 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqB>) -> Self::Future {
-        match self.route.question(&mut request) {
-            Err(bypass) => {
-                let status = self.route.cache_status.value(Handling::Bypassed(bypass));
-                ResponseFuture::bypassed(self.inner.call(request), status)
-            }
-            Ok(question) => {
-                // The service that is ready is this one, a clone need not be:
-                // https://docs.rs/tower/latest/tower/trait.Service.html#be-careful-when-cloning-inner-services
-                let clone = self.inner.clone();
-                let inner = mem::replace(&mut self.inner, clone);
-                if let Some(response) = at_hand(&self.engine, &self.route, &request, &question) {
-                    return ResponseFuture::answered(response);
-                }
-                let (engine, route) = (Arc::clone(&self.engine), Arc::clone(&self.route));
-                ResponseFuture::cached(Box::pin(serve(engine, route, inner, request, question)))
-            }
+        let question = match self.route.question(&mut request) {
+            Ok(question) => question,
+            Err(why) => return self.bypass(request, why),
+        };
+        if let Some(response) = at_hand(&self.engine, &self.route, &request, &question) {
+            // What the inner service has reserved when it became ready is given back.
+            drop(self.take_inner());
+            return ResponseFuture::answered(response);
         }
+        let tags = match self.route.tags(&mut request) {
+            Ok(tags) => tags,
+            Err(why) => return self.bypass(request, why),
+        };
+        let inner = self.take_inner();
+        let (engine, route) = (Arc::clone(&self.engine), Arc::clone(&self.route));
+        ResponseFuture::cached(Box::pin(serve(
+            engine, route, inner, request, question, tags,
+        )))
     }
 }
