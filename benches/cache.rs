@@ -58,9 +58,10 @@ fn memory_hit(case: Case) -> Case {
     run(case)
 }
 
-// A POST, with the layer and without it.
+// A POST, with the layer and without it, and with a layer that does nothing but change the type of the body.
 #[library_benchmark]
 #[bench::without_the_layer(setup = Case::post)]
+#[bench::body_type_only(setup = Case::post_with_another_body)]
 #[bench::with_it(setup = Case::bypass)]
 fn bypass(case: Case) -> Case {
     run(case)

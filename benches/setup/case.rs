@@ -52,6 +52,12 @@ impl Case {
         Self::tower(runtime(), Handler::new(1024), Method::POST, None)
     }
 
+    /// The same behind a layer that only changes the type of the body.
+    pub(crate) fn post_with_another_body() -> Self {
+        let service = BodyTypeOnly.layer(Handler::new(1024));
+        Self::tower(runtime(), service, Method::POST, None)
+    }
+
     /// A service that answers with what a bare GET brings.
     pub(crate) fn get(length: usize) -> Self {
         let (runtime, stored) = filled(length);
