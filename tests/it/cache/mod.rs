@@ -1,5 +1,6 @@
 //! The cache: one load for all, and nothing from before an invalidation.
 
+mod another_life;
 mod cache_aside;
 mod cluster;
 mod http;
