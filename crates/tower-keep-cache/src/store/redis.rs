@@ -135,8 +135,11 @@ impl RedisStore {
         let answer = self
             .redis
             .script(&self.shared.scripts.begin_fill, keys, args)
-            .await?;
-        let mut answer = answer.into_array()?.into_iter();
+            .await;
+        if answer.as_ref().is_err_and(CommandError::may_have_run) {
+            self.give_back(key.clone(), nonce);
+        }
+        let mut answer = answer?.into_array()?.into_iter();
         let mut next = || answer.next().unwrap_or(Value::Nil);
         Ok(match next().into_integer()? {
             1 => Begin::Lease(Lease {
@@ -199,10 +202,21 @@ impl RedisStore {
     }
 
     pub(crate) async fn release(&self, key: &EntryKey, lease: &Lease) -> Result<(), CommandError> {
-        let args = vec![lease.to_bytes()];
+        self.release_nonce(key, &lease.nonce).await
+    }
+
+    async fn release_nonce(&self, key: &EntryKey, nonce: &Nonce) -> Result<(), CommandError> {
+        let args = vec![Bytes::copy_from_slice(nonce.as_bytes())];
         self.with_lease(&self.shared.scripts.release, key, args)
             .await
             .map(drop)
+    }
+
+    /// A lease that may have been given, but nobody has heard of: everybody would wait for its end. It is sent behind
+    /// what asked for the lease; the one who asked has waited for long enough.
+    fn give_back(&self, key: EntryKey, nonce: Nonce) {
+        let store = self.clone();
+        tokio::spawn(async move { store.release_nonce(&key, &nonce).await });
     }
 
     /// In all partitions at once; done only when all of them have answered.

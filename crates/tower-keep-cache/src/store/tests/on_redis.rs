@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use testkit::{RedisServer, resp::Client};
-use tower_keep_core::{Namespace, connection::CommandError};
+use tower_keep_core::{
+    Namespace,
+    connection::{CommandError, Script},
+};
 
 use super::{
     behaviour::{MINUTE, body, entry, fill, lease},
@@ -296,4 +299,34 @@ async fn a_fill_that_begins_too_late_takes_no_lease() {
     })
     .await;
     assert!(matches!(next, Ok(Begin::Lease(_))), "{next:?}");
+}
+
+/// As when the answer is lost, or the server is slow for a moment. Else nobody could fill the key until the lease ends.
+#[tokio::test]
+async fn a_lease_of_which_nobody_has_heard_is_given_back() {
+    let server = RedisServer::start().await;
+    let redis = connect_with(&server.url(), "command_timeout=100ms&stall_age=5s").await;
+    let scripts = Scripts::from_sources(|source| {
+        let slow = "for i = 1, 5e7 do end return {1, incarnation";
+        Script::write(source.replace("return {1, incarnation", slow))
+    });
+    let namespace = Namespace::new("n").unwrap();
+    // A server that has to be taught a script is given no second time for it.
+    let taught = Store::Redis(RedisStore::new(connect(&server.url()).await, &namespace));
+    let other = lease(&taught, 1, 3).await;
+    taught.release(&key(1), other).await.unwrap();
+    let store = Store::Redis(RedisStore::with_scripts(redis, &namespace, 1, scripts));
+    let late = store.begin_fill(&key(0), &ids(3)).await;
+    assert_eq!(late, Err(CommandError::Deadline));
+    let mut client = server.client().await;
+    let mut gone = async || {
+        let leases = client.words("KEYS {n:0}:l:*").await;
+        for lease in leases.array() {
+            // So that it does not end by itself.
+            let lease = lease.text().as_bytes();
+            client.command(&[b"PERSIST", lease]).await;
+        }
+        leases.array().is_empty()
+    };
+    testkit::eventually(Duration::from_secs(20), async || gone().await).await;
 }
