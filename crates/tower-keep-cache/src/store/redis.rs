@@ -10,7 +10,7 @@ use tower_keep_core::{
 use super::{
     answer::{Begin, Lease, Lookup, MissCause, Poll, RefusedCause, Stored},
     judge::{Reading, Verdict},
-    names::{Names, Place},
+    names::{Names, PartitionNames, Place},
     record::{Incarnation, Nonce},
     remembered::Remembered,
     scripts::Scripts,
@@ -227,36 +227,37 @@ impl RedisStore {
     ) -> Result<(), CommandError> {
         let record = millis(RECORD.max(hold + MARGIN));
         let hold = Bytes::from(hold.as_micros().to_string());
-        let mut calls = Vec::new();
-        for partition in self.shared.names.partitions() {
-            for tags in tags.chunks(TAGS_PER_CALL) {
-                let mut keys = vec![partition.record()];
-                keys.extend(tags.iter().map(|&tag| partition.tag(tag)));
-                calls.push((keys, vec![hold.clone(), record.clone()]));
-            }
+        // One call per partition in flight, however many tags there are: a manager has only so many places.
+        for tags in tags.chunks(TAGS_PER_CALL) {
+            let keys = |names: &PartitionNames| {
+                let tags = tags.iter().map(|&tag| names.tag(tag));
+                std::iter::once(names.record()).chain(tags).collect()
+            };
+            let args = [hold.clone(), record.clone()];
+            self.everywhere(&self.shared.scripts.invalidate, keys, &args)
+                .await?;
         }
-        self.everywhere(&self.shared.scripts.invalidate, calls)
-            .await
+        Ok(())
     }
 
     pub(crate) async fn flush(&self) -> Result<(), CommandError> {
-        let partitions = self.shared.names.partitions().iter();
-        let calls = partitions.map(|names| (vec![names.record()], vec![millis(RECORD)]));
-        self.everywhere(&self.shared.scripts.flush, calls.collect())
+        let keys = |names: &PartitionNames| vec![names.record()];
+        self.everywhere(&self.shared.scripts.flush, keys, &[millis(RECORD)])
             .await
     }
 
-    /// Sends all calls before it waits for the first, each with a nonce of its own in front.
+    /// Sends the call of each partition before it waits for the first, with a nonce in front of the arguments.
     async fn everywhere(
         &self,
         script: &Script,
-        calls: Vec<(Vec<Key>, Vec<Bytes>)>,
+        keys: impl Fn(&PartitionNames) -> Vec<Key>,
+        args: &[Bytes],
     ) -> Result<(), CommandError> {
         let nonce = nonce()?;
-        let calls = calls.into_iter().map(|(keys, mut args)| {
-            args.insert(0, Bytes::copy_from_slice(nonce.as_bytes()));
-            self.redis.script(script, keys, args)
-        });
+        let mut all = vec![Bytes::copy_from_slice(nonce.as_bytes())];
+        all.extend_from_slice(args);
+        let partitions = self.shared.names.partitions().iter();
+        let calls = partitions.map(|names| self.redis.script(script, keys(names), all.clone()));
         // Not `try_join_all`: the others go on when one fails, as they would anyway on the server.
         join_all(calls)
             .await

@@ -330,3 +330,41 @@ async fn a_lease_of_which_nobody_has_heard_is_given_back() {
     };
     testkit::eventually(Duration::from_secs(20), async || gone().await).await;
 }
+
+/// Else they would be refused again at each attempt, and stay unacknowledged for ever.
+#[tokio::test]
+async fn more_tags_than_there_are_places_in_flight_are_invalidated() {
+    let server = RedisServer::start().await;
+    // A probe may have one of the places.
+    let settings = "command_timeout=5s&stall_age=5s&in_flight=17";
+    let redis = connect_with(&server.url(), settings).await;
+    let namespace = Namespace::new("n").unwrap();
+    let store = Store::Redis(RedisStore::with_scripts(
+        redis,
+        &namespace,
+        16,
+        Scripts::new(),
+    ));
+    fill(&store, 0, 1, "a").await;
+    let mut many: Vec<_> = (0..1000)
+        .map(|n| crate::tag::Tag::from(format!("{n}")).id())
+        .collect();
+    many.extend(ids(1));
+    store.invalidate(&many, Duration::ZERO).await.unwrap();
+    assert_eq!(body(&store, 0, 1).await, Err(MissCause::Invalidated));
+}
+
+#[tokio::test]
+async fn an_invalidation_that_one_partition_refuses_is_an_error() {
+    let server = RedisServer::start().await;
+    let redis = connect(&server.url()).await;
+    let namespace = Namespace::new("n").unwrap();
+    let scripts = Scripts::new();
+    let store = Store::Redis(RedisStore::with_scripts(redis, &namespace, 16, scripts));
+    let mut client = server.client().await;
+    client.words("RPUSH {n:5}:m no-record").await;
+    store.invalidate(&ids(1), Duration::ZERO).await.unwrap_err();
+    store.flush().await.unwrap_err();
+    client.words("DEL {n:5}:m").await;
+    store.invalidate(&ids(1), Duration::ZERO).await.unwrap();
+}
