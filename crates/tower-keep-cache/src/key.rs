@@ -24,6 +24,11 @@ pub(crate) struct EntryKey {
 /// A map by entry key that does not hash a key again.
 pub(crate) type KeyMap<V> = HashMap<EntryKey, V, BuildHasherDefault<Precomputed>>;
 
+/// A map that holds the hash of a key in its place: for what is only remembered, and may be mistaken once in 2^64.
+///
+/// A key is as long as a client makes it, and thousands of them are more than a memory aid should take.
+pub(crate) type HashOnlyMap<V> = HashMap<u64, V, BuildHasherDefault<Precomputed>>;
+
 impl EntryKey {
     /// The key made of these parts.
     pub(crate) fn from_parts(parts: &[&[u8]]) -> Self {

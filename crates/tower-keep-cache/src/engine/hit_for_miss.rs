@@ -7,7 +7,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 
-use crate::key::{EntryKey, KeyMap};
+use crate::key::{EntryKey, HashOnlyMap};
 
 /// How long a key is remembered: Varnish's built-in figure (`vcl_backend_response`, `beresp.ttl = 120s`).
 pub(super) const REMEMBERED_FOR: Duration = Duration::from_secs(120);
@@ -15,16 +15,16 @@ pub(super) const REMEMBERED_FOR: Duration = Duration::from_secs(120);
 /// A bounded memory of keys; the oldest mark gives way.
 #[derive(Debug)]
 pub(super) struct HitForMiss {
-    until: KeyMap<Instant>,
+    until: HashOnlyMap<Instant>,
     /// Every insertion, oldest first; one that was renewed or forgotten since is skipped when its turn comes.
-    order: VecDeque<(Instant, EntryKey)>,
+    order: VecDeque<(Instant, u64)>,
     capacity: usize,
 }
 
 impl HitForMiss {
     pub(super) fn new(capacity: usize) -> Self {
         Self {
-            until: KeyMap::default(),
+            until: HashOnlyMap::default(),
             order: VecDeque::new(),
             capacity,
         }
@@ -35,31 +35,33 @@ impl HitForMiss {
         // A busy key says so again and again; renewing it every time would push all others out.
         if self
             .until
-            .get(key)
+            .get(&key.hash())
             .is_some_and(|known| *known > now + REMEMBERED_FOR / 2)
         {
             return;
         }
-        self.until.insert(key.clone(), until);
-        self.order.push_back((until, key.clone()));
+        self.until.insert(key.hash(), until);
+        self.order.push_back((until, key.hash()));
         while self.order.len() > self.capacity
             || self.order.front().is_some_and(|(until, _)| *until <= now)
         {
-            let Some((until, key)) = self.order.pop_front() else {
+            let Some((until, hash)) = self.order.pop_front() else {
                 break;
             };
-            if self.until.get(&key) == Some(&until) {
-                self.until.remove(&key);
+            if self.until.get(&hash) == Some(&until) {
+                self.until.remove(&hash);
             }
         }
     }
 
     pub(super) fn forget(&mut self, key: &EntryKey) {
-        self.until.remove(key);
+        self.until.remove(&key.hash());
     }
 
     pub(super) fn contains(&self, key: &EntryKey, now: Instant) -> bool {
-        !self.until.is_empty() && self.until.get(key).is_some_and(|until| now < *until)
+        self.until
+            .get(&key.hash())
+            .is_some_and(|until| now < *until)
     }
 }
 

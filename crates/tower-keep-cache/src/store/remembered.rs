@@ -1,7 +1,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::{
-    key::{EntryKey, KeyMap},
+    key::{EntryKey, HashOnlyMap},
     tag::TagId,
 };
 
@@ -15,21 +15,21 @@ pub(super) struct Remembered(Mutex<Generations>);
 
 #[derive(Debug, Default)]
 struct Generations {
-    young: KeyMap<Arc<[TagId]>>,
-    old: KeyMap<Arc<[TagId]>>,
+    young: HashOnlyMap<Arc<[TagId]>>,
+    old: HashOnlyMap<Arc<[TagId]>>,
 }
 
-/// Keys in one generation: about as many as are hot at a time; with long keys and a few tags each, some
-/// hundred kilobytes.
+/// Keys in one generation: about as many as are hot at a time; with a few tags each, some hundred
+/// kilobytes, and with all that an entry can have 16 MiB.
 const GENERATION: usize = 2048;
 
 impl Remembered {
     pub(super) fn tags(&self, key: &EntryKey) -> Option<Arc<[TagId]>> {
         let mut generations = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(tags) = generations.young.get(key) {
+        if let Some(tags) = generations.young.get(&key.hash()) {
             return Some(Arc::clone(tags));
         }
-        let tags = generations.old.remove(key)?;
+        let tags = generations.old.remove(&key.hash())?;
         generations.insert(key, &tags);
         Some(tags)
     }
@@ -45,7 +45,7 @@ impl Generations {
         if self.young.len() >= GENERATION {
             self.old = std::mem::take(&mut self.young);
         }
-        self.young.insert(key.clone(), Arc::clone(tags));
+        self.young.insert(key.hash(), Arc::clone(tags));
     }
 }
 
