@@ -99,7 +99,8 @@ impl Cache {
     /// Defaults to 60 s, the usual timeout of gateways: what takes longer has no client any more.
     #[must_use]
     pub fn fill_timeout(mut self, timeout: Duration) -> Self {
-        self.settings().fill_timeout = timeout;
+        // An instant further away may not exist.
+        self.settings().fill_timeout = timeout.min(Store::FOR_EVER);
         self
     }
 

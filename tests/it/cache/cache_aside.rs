@@ -223,3 +223,20 @@ async fn errors_say_what_is_wrong_and_keep_their_source() {
         assert!(matches!(error, LoadError::Load(_)));
     }
 }
+
+#[tokio::test]
+async fn times_without_end_are_times_like_others() {
+    for cache in backends().await {
+        let cache = cache
+            .fill_timeout(Duration::MAX)
+            .wait_timeout(Duration::MAX);
+        let loaded = cache.get_or_load("key", Freshness::ttl(Duration::MAX), || async {
+            Ok::<_, Infallible>(1)
+        });
+        assert_eq!(loaded.await.unwrap(), 1);
+        let found = cache.get_or_load("key", Freshness::ttl(Duration::MAX), || async {
+            Ok::<_, Infallible>(2)
+        });
+        assert_eq!(found.await.unwrap(), 1);
+    }
+}

@@ -25,9 +25,9 @@ pub(crate) enum Store {
 }
 
 impl Store {
-    /// The longest life of an entry, and the longest hold. A year is what HTTP caches take for "for ever";
+    /// The longest life of an entry, the longest hold, and the longest fill. A year is what HTTP caches take for "for ever";
     /// a number without bound would not fit in a double.
-    const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+    pub(crate) const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
     /// The entry under `key`, if it may be served. `expected` are the tags that it is likely to have: a
     /// good guess saves a second round trip, a bad one costs nothing else.
