@@ -9,12 +9,23 @@ use crate::tag::TagId;
 
 /// So many invalidations wait at most; one more, and they become a flush, which says no less.
 pub(super) const CAPACITY: usize = 1024;
+/// The same for the tags of all of them together: 1 MiB.
+const TAGS: usize = 1 << 16;
 
 /// What was asked for.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Invalidation {
     Tags(Arc<[TagId]>),
     Flush,
+}
+
+impl Invalidation {
+    fn tags(&self) -> usize {
+        match self {
+            Self::Tags(tags) => tags.len(),
+            Self::Flush => 0,
+        }
+    }
 }
 
 /// What may neither be served nor stored while invalidations are pending.
@@ -41,11 +52,12 @@ pub(super) struct Queue {
 
 impl Queue {
     pub(super) fn push(&mut self, invalidation: Invalidation) {
-        if invalidation == Invalidation::Flush || self.entries.len() >= CAPACITY {
+        self.add(invalidation);
+        let tags: usize = self.entries.iter().map(|(_, entry)| entry.tags()).sum();
+        let last = self.entries.back().map(|(_, entry)| entry);
+        if last == Some(&Invalidation::Flush) || self.entries.len() > CAPACITY || tags > TAGS {
             self.entries.clear();
             self.add(Invalidation::Flush);
-        } else {
-            self.add(invalidation);
         }
     }
 
@@ -133,6 +145,17 @@ mod tests {
         assert_eq!(queue.len(), 1);
         queue.acknowledge(sent);
         assert_eq!(queue.len(), 1);
+        assert!(queue.blocked().covers(&tags(&["other"])));
+    }
+
+    #[test]
+    fn a_few_invalidations_of_very_many_tags_become_a_flush_too() {
+        let mut queue = Queue::default();
+        let many = Invalidation::Tags(vec![tags(&["a"])[0]; TAGS / 2].into());
+        queue.push(many.clone());
+        queue.push(many.clone());
+        assert!(!queue.blocked().covers(&tags(&["other"])));
+        queue.push(many);
         assert!(queue.blocked().covers(&tags(&["other"])));
     }
 }
