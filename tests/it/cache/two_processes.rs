@@ -1,11 +1,12 @@
 //! Two and three processes on one Redis.
 
-use std::{collections::BTreeSet, convert::Infallible, future::pending, time::Duration};
+use std::{collections::BTreeSet, convert::Infallible, future::pending, sync::Arc, time::Duration};
 
 use testkit::{
     SharedRedis, eventually,
     process::{self, Peer},
 };
+use tokio::sync::Barrier;
 use tower_keep_cache::{Cache, LoadError};
 
 use super::setup::{Runs, SOON, cache, tagged};
@@ -21,7 +22,14 @@ enum Load {
     Fails,
     /// Never ends.
     Hangs,
+    /// 200 ms, then a value that is too large to be kept.
+    CannotBeKept,
+    /// The same, but not before all requests of the process run at the same time.
+    CannotBeKeptTogether,
 }
+
+/// Larger than the caches here keep.
+const LARGE: usize = 4096;
 
 /// What the requests of one process got.
 #[derive(Debug, Default, PartialEq)]
@@ -32,10 +40,12 @@ struct Got {
 }
 
 async fn ask(cache: &Cache, key: &str, count: usize, load: Load, runs: &Runs) -> Got {
+    let together = Arc::new(Barrier::new(count));
     let requests: Vec<_> = (0..count)
         .map(|_| {
             let (cache, key, runs) = (cache.clone(), key.to_owned(), runs.clone());
-            tokio::spawn(async move { request(&cache, &key, load, &runs).await })
+            let together = Arc::clone(&together);
+            tokio::spawn(async move { request(&cache, &key, load, &runs, &together).await })
         })
         .collect();
     let mut got = Got::default();
@@ -46,23 +56,35 @@ async fn ask(cache: &Cache, key: &str, count: usize, load: Load, runs: &Runs) ->
     got
 }
 
-async fn request(cache: &Cache, key: &str, load: Load, runs: &Runs) -> String {
+async fn request(
+    cache: &Cache,
+    key: &str,
+    load: Load,
+    runs: &Runs,
+    together: &Arc<Barrier>,
+) -> String {
     let me = std::process::id();
     let takes = match load {
-        Load::Succeeds | Load::Hangs => Duration::from_millis(200),
         Load::Fails => Duration::from_secs(1),
+        _ => Duration::from_millis(200),
     };
     let run = runs.load(takes, move |run| format!("{me}-{run}"));
+    let together = Arc::clone(together);
     let load = move || async move {
         let value = run().await;
         match load {
             Load::Succeeds => Ok(value),
             Load::Fails => Err(value),
             Load::Hangs => pending().await,
+            Load::CannotBeKept => Ok(format!("{value:>LARGE$}")),
+            Load::CannotBeKeptTogether => {
+                together.wait().await;
+                Ok(format!("{value:>LARGE$}"))
+            }
         }
     };
     match cache.get_or_load(key, tagged("tag"), load).await {
-        Ok(value) => value,
+        Ok(value) => value.trim().to_owned(),
         Err(LoadError::Load(failure)) => format!("failure-{failure}"),
         Err(error) => format!("{error:?}"),
     }
@@ -78,7 +100,8 @@ async fn second_part() {
         &std::env::var("URL").unwrap(),
         &std::env::var("NAMESPACE").unwrap(),
     )
-    .await;
+    .await
+    .max_entry_bytes(LARGE);
     parent.say("READY");
     loop {
         let line = parent.hear().await;
@@ -89,6 +112,8 @@ async fn second_part() {
         let load = match load {
             "succeeds" => Load::Succeeds,
             "fails" => Load::Fails,
+            "cannot-be-kept" => Load::CannotBeKept,
+            "cannot-be-kept-together" => Load::CannotBeKeptTogether,
             _ => Load::Hangs,
         };
         let runs = Runs::default();
@@ -141,7 +166,8 @@ async fn the_first_caller_may_go_away_and_there_is_still_one_load() {
     let runs = Runs::default();
     let first = {
         let (cache, runs) = (cache.clone(), runs.clone());
-        tokio::spawn(async move { request(&cache, "key", Load::Succeeds, &runs).await })
+        let together = Arc::new(Barrier::new(1));
+        tokio::spawn(async move { request(&cache, "key", Load::Succeeds, &runs, &together).await })
     };
     eventually(SOON, async || runs.count() == 1).await;
     first.abort();
@@ -188,6 +214,30 @@ async fn a_failing_load_runs_at_most_once_in_each_process_and_everybody_gets_tha
                 .iter()
                 .all(|answer| answer.starts_with("failure-"))
         );
+    }
+}
+
+/// The barriers open only if all requests of a process run at the same time.
+#[tokio::test]
+async fn who_waits_for_what_cannot_be_kept_is_released_in_both_processes_and_the_next_wave_does_not_wait()
+ {
+    let redis = testkit::redis().await;
+    let mut peer = other_process(&redis).await;
+    let cache = cache(redis.url(), redis.namespace())
+        .await
+        .max_entry_bytes(LARGE);
+    for load in ["cannot-be-kept", "cannot-be-kept-together"] {
+        peer.tell(&format!("ask key 50 {load}"));
+        let load = match load {
+            "cannot-be-kept" => Load::CannotBeKept,
+            _ => Load::CannotBeKeptTogether,
+        };
+        let here = ask(&cache, "key", 50, load, &Runs::default()).await;
+        let there = got(&mut peer).await;
+        for got in [&here, &there] {
+            assert_eq!((got.runs, got.answers.len()), (50, 50), "{load:?}");
+        }
+        assert!(here.answers.is_disjoint(&there.answers));
     }
 }
 

@@ -9,7 +9,9 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get as route,
 };
+use bytes::Bytes;
 use futures_util::future::join_all;
+use http_body_util::Empty;
 use testkit::{
     SharedRedis,
     process::{self, Peer},
@@ -20,7 +22,7 @@ use tower_keep_cache::Cache;
 
 use super::{
     super::setup::cache,
-    site::{MINUTE, Runs, Site, get},
+    site::{MINUTE, Runs, Site, request},
 };
 
 const SECOND_PART: &str = "cache::http::fleet::second_part";
@@ -28,8 +30,8 @@ const SECOND_PART: &str = "cache::http::fleet::second_part";
 const CLIENTS: usize = 250;
 
 /// Every answer names its process and its run there.
-async fn serve(cache: &Cache) -> Site {
-    let (arrived, runs) = (Runs::default(), Runs::default());
+async fn serve(cache: &Cache, runs: &Runs) -> Site {
+    let arrived = Runs::default();
     let handler = |answer: fn(String) -> Response| {
         let runs = runs.clone();
         let handler = route(move || {
@@ -83,7 +85,7 @@ async fn second_part() {
         return;
     };
     let [url, namespace] = ["URL", "NAMESPACE"].map(|name| std::env::var(name).unwrap());
-    let site = serve(&patient(&url, &namespace).await).await;
+    let site = serve(&patient(&url, &namespace).await, &Runs::default()).await;
     parent.say(&format!("SERVING {}", site.address));
     parent.hear().await;
 }
@@ -93,6 +95,13 @@ struct Fleet {
     here: Site,
     there: Site,
     peer: Peer,
+    /// Those here.
+    runs: Runs,
+}
+
+/// The host is part of the key.
+fn at_shop(path: &str) -> http::Request<Empty<Bytes>> {
+    request("GET", path, &[("host", "shop.example")])
 }
 
 impl Fleet {
@@ -101,12 +110,14 @@ impl Fleet {
         let mut peer = process::reexec(SECOND_PART, &environment);
         let address = peer.heard("SERVING").await.parse().unwrap();
         let cache = patient(redis.url(), redis.namespace()).await;
-        let here = serve(&cache).await;
+        let runs = Runs::default();
+        let here = serve(&cache, &runs).await;
         Self {
             cache,
             here,
             there: Site::elsewhere(address),
             peer,
+            runs,
         }
     }
 
@@ -115,12 +126,8 @@ impl Fleet {
         let sites = [&self.here, &self.there];
         let calls = (0..2 * CLIENTS).map(async |client: usize| {
             let site = sites[client % 2];
-            // The host is part of the key.
-            let mut request = get(path);
-            request
-                .headers_mut()
-                .insert("host", "shop.example".parse().unwrap());
-            site.send(request).await.answer().await.text().to_owned()
+            let answer = site.send(at_shop(path)).await.answer().await;
+            answer.text().to_owned()
         });
         join_all(calls).await.into_iter().collect()
     }
@@ -144,6 +151,19 @@ async fn five_hundred_cold_requests_are_one_run_in_both_processes_together() {
         fresh.is_disjoint(&answers),
         "an answer from before the invalidation"
     );
+    fleet.end().await;
+}
+
+#[tokio::test]
+async fn it_is_one_run_also_when_the_first_client_hangs_up() {
+    let fleet = Fleet::start(&testkit::redis().await).await;
+    let first = fleet.here.send(at_shop("/page")).await;
+    fleet.runs.reach(1).await;
+    first.hang_up();
+    drop(first);
+    let answers = fleet.crowd("/page").await;
+    let only = format!("{}-1", std::process::id());
+    assert_eq!(answers, BTreeSet::from([only]));
     fleet.end().await;
 }
 
