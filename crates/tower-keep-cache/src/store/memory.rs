@@ -92,17 +92,27 @@ impl MemoryStore {
         if tags.is_empty() {
             return;
         }
-        for partition in &self.partitions {
-            let now = self.clock.now();
-            lock(partition).invalidate(now, tags, hold, self.nonce());
+        let mut partitions = self.all();
+        let now = self.clock.now();
+        for partition in &mut partitions {
+            partition.invalidate(now, tags, hold, self.nonce());
         }
     }
 
     pub(crate) fn flush(&self) {
-        for partition in &self.partitions {
-            let now = self.clock.now();
-            lock(partition).flush(now, self.nonce());
+        let mut partitions = self.all();
+        let now = self.clock.now();
+        for partition in &mut partitions {
+            partition.flush(now, self.nonce());
         }
+    }
+
+    /// All partitions at one moment, and in one order, so that two who want them all do not wait for each other.
+    ///
+    /// One after the other, a fill could begin in a partition that was told already, use an entry of one that was not,
+    /// and be stored as made after the invalidation.
+    fn all(&self) -> Vec<MutexGuard<'_, Partition>> {
+        self.partitions.iter().map(lock).collect()
     }
 
     fn partition(&self, key: &EntryKey) -> MutexGuard<'_, Partition> {
@@ -166,5 +176,63 @@ impl MemoryStores {
         let mut stores = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let store = stores.entry(namespace.to_owned()).or_default();
         Arc::clone(store)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Barrier, thread};
+
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::tag::Tag;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    fn entry() -> Arc<Entry> {
+        Arc::new(Entry::value(0, 0, Bytes::new(), 0, MINUTE))
+    }
+
+    fn begin(store: &MemoryStore, key: &EntryKey) -> Lease {
+        match store.begin_fill(key, &[]) {
+            Begin::Lease(lease) => lease,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// What a fill has used must not be older than the fill is said to be, in whatever partitions they are.
+    #[test]
+    fn a_fill_that_has_used_an_entry_before_its_invalidation_is_refused() {
+        // Many partitions, so that telling them one after the other would take long enough to be met.
+        let store = MemoryStore::with_partitions(1024, 1 << 30, Clock::Running(Instant::now()));
+        let mut used = 0;
+        for round in 0..2000u32 {
+            let tags = [Tag::from(format!("row:{round}")).id()];
+            let [inner, outer] = [&b"inner"[..], b"outer"]
+                .map(|name| EntryKey::from_parts(&[name, &round.to_be_bytes()]));
+            let lease = begin(&store, &inner);
+            assert_eq!(
+                store.store(&inner, &lease, &tags, &entry(), MINUTE),
+                Stored::Stored
+            );
+            let start = Barrier::new(2);
+            let (lease, hit) = thread::scope(|scope| {
+                scope.spawn(|| {
+                    start.wait();
+                    store.invalidate(&tags, Duration::ZERO);
+                });
+                start.wait();
+                let lease = begin(&store, &outer);
+                let hit = matches!(store.lookup(&inner), Lookup::Hit { .. });
+                (lease, hit)
+            });
+            if hit {
+                used += 1;
+                let stored = store.store(&outer, &lease, &tags, &entry(), MINUTE);
+                assert_ne!(stored, Stored::Stored, "round {round}");
+            }
+        }
+        assert!(used > 0, "nothing has met");
     }
 }
