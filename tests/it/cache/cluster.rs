@@ -1,8 +1,15 @@
 //! A cache whose entries are spread over a cluster.
 
-use std::convert::Infallible;
+use std::{
+    convert::Infallible,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
-use testkit::RedisCluster;
+use testkit::{RedisCluster, eventually};
 use tower_keep_cache::Cache;
 
 use super::setup::{Row, cache, tagged};
@@ -12,10 +19,25 @@ const KEYS: usize = 100;
 
 /// Reads them all: what they came to, which is one number if all agree.
 async fn read_all(cache: &Cache, row: &Row) -> Vec<u64> {
+    read_and_count(cache, row).await.0
+}
+
+/// After an invalidation nothing is stored until all nodes have surely heard of it.
+async fn is_stored_again(cache: &Cache, row: &Row) {
+    let all_hits = async || read_and_count(cache, row).await.1 == 0;
+    eventually(Duration::from_secs(20), all_hits).await;
+}
+
+/// What they came to, and how many of them had to be loaded.
+async fn read_and_count(cache: &Cache, row: &Row) -> (Vec<u64>, usize) {
+    let loads = Arc::new(AtomicUsize::new(0));
     let mut values = Vec::new();
     for key in 0..KEYS {
-        let row = row.clone();
-        let load = move || async move { Ok::<_, Infallible>(row.read()) };
+        let (row, loads) = (row.clone(), Arc::clone(&loads));
+        let load = move || async move {
+            loads.fetch_add(1, Ordering::SeqCst);
+            Ok::<_, Infallible>(row.read())
+        };
         let freshness = tagged("tag");
         values.push(
             cache
@@ -26,7 +48,7 @@ async fn read_all(cache: &Cache, row: &Row) -> Vec<u64> {
     }
     values.sort_unstable();
     values.dedup();
-    values
+    (values, loads.load(Ordering::SeqCst))
 }
 
 #[tokio::test]
@@ -46,10 +68,12 @@ async fn what_is_invalidated_is_so_on_every_node() {
 
     other.invalidate(["tag"]).await.unwrap();
     assert_eq!(read_all(&one, &row).await, [1]);
+    is_stored_again(&one, &row).await;
     row.write();
     assert_eq!(read_all(&other, &row).await, [1]);
     one.flush().await.unwrap();
     assert_eq!(read_all(&other, &row).await, [2]);
+    is_stored_again(&other, &row).await;
     row.write();
     assert_eq!(read_all(&one, &row).await, [2]);
 }

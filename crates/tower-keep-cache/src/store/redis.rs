@@ -2,6 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::future::join_all;
+use tokio::time::Instant;
 use tower_keep_core::{
     Namespace,
     connection::{CommandError, Key, Redis, Script, Value},
@@ -44,6 +45,17 @@ const RECORD: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// By how much a tag outlives its entries, and the record its tags.
 const MARGIN: Duration = Duration::from_secs(60);
+
+/// In a cluster an invalidation reaches the partitions one after the other. Within this time of each other, or it has
+/// not succeeded: longer than one call may take by default, and short, because nothing is stored under the tags for
+/// that long.
+const SPREAD: Duration = Duration::from_millis(100);
+
+/// By how much the clocks of two nodes may run apart during the spread, amply.
+const DRIFT: Duration = Duration::from_millis(10);
+
+/// So often an invalidation is sent again that took longer than the spread.
+const ROUNDS: usize = 3;
 
 /// The most tags in one call of `invalidate.lua`: it keeps the server busy for less than a millisecond.
 const TAGS_PER_CALL: usize = 256;
@@ -225,8 +237,9 @@ impl RedisStore {
         tags: &[TagId],
         hold: Duration,
     ) -> Result<(), CommandError> {
+        let hold = hold.max(self.hold());
         let record = millis(RECORD.max(hold + MARGIN));
-        let hold = Bytes::from(hold.as_micros().to_string());
+        let hold = micros(hold);
         // One call per partition in flight, however many tags there are: a manager has only so many places.
         for tags in tags.chunks(TAGS_PER_CALL) {
             let keys = |names: &PartitionNames| {
@@ -242,15 +255,44 @@ impl RedisStore {
 
     pub(crate) async fn flush(&self) -> Result<(), CommandError> {
         let keys = |names: &PartitionNames| vec![names.record()];
-        self.everywhere(&self.shared.scripts.flush, keys, &[millis(RECORD)])
+        let args = [millis(RECORD), micros(self.hold())];
+        self.everywhere(&self.shared.scripts.flush, keys, &args)
             .await
     }
 
-    /// Sends the call of each partition before it waits for the first, with a nonce in front of the arguments.
+    /// For how long after a partition was told nothing is stored in it: until all the others have been told too.
+    ///
+    /// Else a fill could begin in a partition that was told already, use an entry of one that was not yet, and be stored
+    /// as made after the invalidation.
+    fn hold(&self) -> Duration {
+        match self.shared.names.partitions().len() {
+            1 => Duration::ZERO,
+            _ => SPREAD + DRIFT,
+        }
+    }
+
+    /// Tells all partitions, within the spread if there are several.
     async fn everywhere(
         &self,
         script: &Script,
         keys: impl Fn(&PartitionNames) -> Vec<Key>,
+        args: &[Bytes],
+    ) -> Result<(), CommandError> {
+        for _ in 0..ROUNDS {
+            let began = Instant::now();
+            self.tell(script, &keys, args).await?;
+            if self.hold().is_zero() || began.elapsed() <= SPREAD {
+                return Ok(());
+            }
+        }
+        Err(CommandError::Deadline)
+    }
+
+    /// Sends the call of each partition before it waits for the first, with a nonce in front of the arguments.
+    async fn tell(
+        &self,
+        script: &Script,
+        keys: &impl Fn(&PartitionNames) -> Vec<Key>,
         args: &[Bytes],
     ) -> Result<(), CommandError> {
         let nonce = nonce()?;
@@ -343,6 +385,10 @@ fn ids(tags: &[Tag]) -> Arc<[TagId]> {
 /// Rounded up, as zero is no lifetime.
 fn millis(duration: Duration) -> Bytes {
     duration.as_micros().div_ceil(1000).to_string().into()
+}
+
+fn micros(duration: Duration) -> Bytes {
+    duration.as_micros().to_string().into()
 }
 
 fn number(value: Value) -> Result<u64, CommandError> {
