@@ -59,7 +59,10 @@ where
         let key = &question.key;
         if question.only_if_cached {
             return Ok(match engine.look(key, &tags).await {
-                Ok(Some(hit)) => route.hit(hit.entry, head),
+                Ok(Some(hit)) => {
+                    Scope::report(&hit.tags);
+                    route.hit(hit.entry, head)
+                }
                 Ok(None) | Err(_) => route.bare(StatusCode::GATEWAY_TIMEOUT, Handling::Unsatisfied),
             });
         }

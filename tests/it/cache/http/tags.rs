@@ -16,7 +16,10 @@ use tower::service_fn;
 use tower_keep_cache::{Cache, Freshness, Tags};
 use tower_layer::Layer;
 
-use super::site::{MINUTE, Runs, Site, ask, get, hit, memory};
+use super::{
+    super::setup::shared,
+    site::{MINUTE, Runs, Site, ask, get, hit, memory, request},
+};
 
 /// A row with a price.
 #[derive(Clone, Default)]
@@ -193,6 +196,39 @@ async fn a_hit_of_a_layer_inside_another_one_hands_its_tags_outward() {
 
     price.write(&cache, 1, "row").await;
     assert_eq!(site.get("/").await.text(), "1");
+}
+
+/// Also what a handler takes from the cache only if it is there.
+#[tokio::test]
+async fn a_part_that_was_only_looked_up_tags_the_whole() {
+    let cache = shared().await;
+    let price = Price::default();
+    let row = price.clone();
+    let part = cache
+        .layer()
+        .ttl(MINUTE)
+        .name("part")
+        .tag_with(|_| Some("row".to_owned()))
+        .layer(service_fn(move |_: Request<Empty<Bytes>>| {
+            let price = row.read().to_string();
+            async move { Ok::<_, Infallible>(Response::new(Full::from(price))) }
+        }));
+    let whole = {
+        let part = part.clone();
+        let layer = cache.layer().ttl(MINUTE).name("whole");
+        layer.layer(service_fn(move |_: Request<Empty<Bytes>>| {
+            let part = part.clone();
+            async move {
+                let only = request("GET", "/", &[("cache-control", "only-if-cached")]);
+                Ok::<_, Infallible>(Response::new(Full::from(ask(&part, only).await.body)))
+            }
+        }))
+    };
+    hit(&part, "/").await;
+    assert_eq!(hit(&whole, "/").await.text(), "0");
+    price.write(&cache, 1, "row").await;
+    hit(&part, "/").await;
+    assert_eq!(ask(&whole, get("/")).await.text(), "1");
 }
 
 #[test]
