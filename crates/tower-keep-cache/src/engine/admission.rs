@@ -162,7 +162,7 @@ impl Engine {
     }
 
     /// For a request that has found nothing. `mark` was taken before it looked.
-    async fn join(
+    pub(super) async fn join(
         self: &Arc<Self>,
         key: &EntryKey,
         expected: &[Tag],
@@ -224,27 +224,29 @@ impl Engine {
         }
     }
 
-    /// What the store has for `key`, and this process may serve.
+    /// What the store has for `key`, and this process may serve. Counts what it has not.
     pub(crate) async fn look(
         &self,
         key: &EntryKey,
         expected: &[Tag],
     ) -> Result<Option<Hit>, CommandError> {
+        let seen = self.see(key, expected).await?;
+        Ok(seen.inspect_err(|cause| telemetry::missed(*cause)).ok())
+    }
+
+    /// What the store has for `key`, and this process may serve; or why nothing.
+    pub(super) async fn see(
+        &self,
+        key: &EntryKey,
+        expected: &[Tag],
+    ) -> Result<Result<Hit, MissCause>, CommandError> {
         let belief = self.believe()?;
         let found = self.store.lookup(key, expected).await?;
         self.still(&belief)?;
         Ok(match found {
-            Lookup::Hit { entry, tags } if !belief.blocked.covers(&tags) => {
-                Some(Hit { entry, tags })
-            }
-            Lookup::Hit { .. } => {
-                telemetry::missed(MissCause::Invalidated);
-                None
-            }
-            Lookup::Miss(cause) => {
-                telemetry::missed(cause);
-                None
-            }
+            Lookup::Hit { entry, tags } if !belief.blocked.covers(&tags) => Ok(Hit { entry, tags }),
+            Lookup::Hit { .. } => Err(MissCause::Invalidated),
+            Lookup::Miss(cause) => Err(cause),
         })
     }
 

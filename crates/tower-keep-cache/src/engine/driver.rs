@@ -7,10 +7,12 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures_util::future::join;
 use tokio::{
     sync::{OwnedSemaphorePermit, oneshot},
     time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until},
 };
+use tower_keep_core::connection::CommandError;
 
 use super::{
     admission::{Admission, AloneReason, Engine, Hit, Outcome, Watched},
@@ -136,8 +138,15 @@ impl Driver {
         let mut pause = POLL_FIRST;
         loop {
             self.place.with(&self.key, Flight::begin);
-            match self.engine.store.begin_fill(&self.key, ids).await {
-                Ok(Begin::Lease(lease)) => return Acquired::Run(Ok(lease)),
+            let (begun, missed) = self.begin(ids).await;
+            match begun {
+                Ok(Begin::Lease(lease)) => {
+                    let Some(hit) = missed else {
+                        return Acquired::Run(Ok(lease));
+                    };
+                    self.release(Ok(lease)).await;
+                    return Acquired::Found(hit);
+                }
                 Ok(Begin::NoStoreUntil(_)) => return Acquired::Run(Err(Unstored::Held)),
                 Ok(Begin::Held { .. }) if self.patience == Patience::None => {
                     return Acquired::Foreign;
@@ -150,6 +159,18 @@ impl Driver {
                 Err(error) => return Acquired::Run(Err(Unstored::Redis(error))),
             }
         }
+    }
+
+    /// Asks for the lease and, in the same round trip, whether another process has stored the entry between the look
+    /// of those who are here and this: it would be run twice for nothing.
+    async fn begin(&self, ids: &[TagId]) -> (Result<Begin, CommandError>, Option<Hit>) {
+        let begin = self.engine.store.begin_fill(&self.key, ids);
+        if self.patience != Patience::ForEntry {
+            return (begin.await, None);
+        }
+        let (begun, seen) = join(begin, self.engine.see(&self.key, &self.expected)).await;
+        // An error says that nothing is known, as before it.
+        (begun, seen.ok().and_then(Result::ok))
     }
 
     /// Looks into the store for everybody who is here.

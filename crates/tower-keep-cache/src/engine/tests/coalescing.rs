@@ -4,7 +4,7 @@ use tokio::time::{Instant, sleep};
 
 use super::rig::{Answer, HANDLER, Rig, Way, count, key, tag};
 use crate::{
-    engine::{Admission, AloneReason, FillOutcome, Scope, Settings},
+    engine::{Admission, AloneReason, FillOutcome, Outcome, Scope, Settings, driver::Start},
     key::EntryKey,
 };
 
@@ -31,6 +31,27 @@ async fn two_processes_make_one_run_together() {
     let (ways, others) = tokio::join!(here.wave(250), there.wave(250));
     assert_eq!(here.runs(), 1);
     assert_eq!(count(&ways, Way::Led) + count(&others, Way::Led), 1);
+}
+
+/// It has looked right before the other process stored, and asks for the lease right after it.
+#[tokio::test(start_paused = true)]
+async fn a_process_that_has_just_missed_the_store_of_another_does_not_run_again() {
+    let here = Rig::new(Answer::Storable);
+    let there = here.neighbour();
+    let mark = there.engine.flights.mark(&key());
+    assert!(there.engine.look(&key(), &[]).await.unwrap().is_none());
+    assert_eq!(here.request().await, (Way::Led, 1));
+    let admission = there.engine.join(&key(), &[], Start::Begin, mark).await;
+    assert!(
+        matches!(admission, Admission::Copy(Outcome::Entry(_))),
+        "{admission:?}"
+    );
+    here.invalidate().await;
+    assert_eq!(
+        there.request().await,
+        (Way::Led, 2),
+        "the lease was given back"
+    );
 }
 
 #[tokio::test(start_paused = true)]
