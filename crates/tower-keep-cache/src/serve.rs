@@ -73,13 +73,25 @@ where
                 Ok(route.hit(hit.entry, head))
             }
             // Boxed, so that a hit does not carry the room for it.
-            missed => Box::pin(miss(missed, route, inner, request, question.key, tags)).await,
+            missed => {
+                Box::pin(miss(
+                    engine,
+                    missed,
+                    route,
+                    inner,
+                    request,
+                    question.key,
+                    tags,
+                ))
+                .await
+            }
         }
     }
 }
 
 /// Answers a request for which nothing was stored.
 async fn miss<S, ReqB, ResB>(
+    engine: Arc<Engine>,
     admission: Admission,
     route: Arc<Route>,
     mut inner: S,
@@ -103,13 +115,13 @@ where
             Ok(route.copy(&hit.entry, Handling::Collapsed, head))
         }
         Admission::Copy(Outcome::Failed(failure)) => Ok(route.failed(&*failure, head)),
-        Admission::Alone(AloneReason::Nested) => {
-            // The layer around this one makes the entry, which needs the tags of this route, too.
-            Scope::report(&tags.iter().map(Tag::id).collect::<Vec<_>>());
-            Ok(inner.call(request).await?.map(Body::inner))
-        }
         Admission::Alone(reason) => {
+            // A layer around this one may make an entry, which needs the tags of this route, too.
+            Scope::report_named(&tags);
             let mut response = inner.call(request).await?;
+            if reason == AloneReason::Nested {
+                return Ok(response.map(Body::inner));
+            }
             route
                 .cache_status
                 .append(response.headers_mut(), alone(reason));
@@ -120,7 +132,7 @@ where
                 fill,
                 route: Arc::clone(&route),
                 expected: tags,
-                scope: Scope::new(key),
+                scope: engine.scope(key),
                 session: request.extensions().get::<SessionTouched>().cloned(),
             };
             let response = lead(&route, leader, inner, request).await?;

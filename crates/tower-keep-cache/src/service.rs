@@ -11,7 +11,7 @@ use tower_keep_core::Body;
 use tower_service::Service;
 
 use crate::{
-    engine::Engine,
+    engine::{Engine, Scope},
     future::ResponseFuture,
     policy::{Bypass, Handling},
     route::Route,
@@ -63,12 +63,18 @@ impl<S: Clone> ResponseCache<S> {
 impl<S> ResponseCache<S> {
     fn bypass<ReqB, ResB: HttpBody>(
         &mut self,
-        request: Request<ReqB>,
+        mut request: Request<ReqB>,
         why: Bypass,
     ) -> ResponseFuture<S::Future, ResB, S::Error>
     where
         S: Service<Request<ReqB>, Response = Response<ResB>>,
     {
+        if Scope::is_open() {
+            // What this layer has no part in may be kept by one around it, which needs the tags of this route.
+            if let Ok(tags) = self.route.tags(&mut request) {
+                Scope::report_named(&tags);
+            }
+        }
         let status = self.route.cache_status.value(Handling::Bypassed(why));
         ResponseFuture::bypassed(self.inner.call(request), status)
     }

@@ -54,7 +54,7 @@ impl Cache {
         if let Some(unstored) = fill.unstored() {
             return Err(not_stored(unstored.clone()));
         }
-        let scope = Scope::new(key);
+        let scope = self.engine.scope(key);
         let max_entry_bytes = self.engine.settings.max_entry_bytes;
         let load = async move {
             let loaded = load::run(&fill, &scope, loader)

@@ -85,7 +85,7 @@ impl Cache {
         F: FnOnce() -> L + Send + 'static,
         L: Future<Output = Result<T, E>> + Send + 'static,
     {
-        let scope = Scope::new(key);
+        let scope = self.engine.scope(key);
         let max_entry_bytes = self.engine.settings.max_entry_bytes;
         let load = async move {
             let value = match load::run(&fill, &scope, loader).await {
@@ -125,7 +125,7 @@ impl Cache {
         F: FnOnce() -> L,
         L: Future<Output = Result<T, E>>,
     {
-        let scope = Scope::new(key);
+        let scope = self.engine.scope(key);
         let value = scope
             .run(loader())
             .await

@@ -153,12 +153,17 @@ impl Engine {
         let mark = self.flights.mark(key);
         let admission = match self.look_within(key, expected, budget).await {
             Ok(hit) => Admission::Hit(hit),
-            Err(_) if Scope::fills(key) => Admission::Alone(AloneReason::Nested),
+            Err(_) if Scope::fills(&self.flights, key) => Admission::Alone(AloneReason::Nested),
             // Boxed, so that a hit does not carry the room for it.
             Err(start) => Box::pin(self.join(key, expected, start, mark)).await,
         };
         telemetry::admitted(&admission);
         admission
+    }
+
+    /// The scope for a fill of `key`: see [`Scope`].
+    pub(crate) fn scope(&self, key: EntryKey) -> Arc<Scope> {
+        Scope::new(Arc::clone(&self.flights), key)
     }
 
     /// For a request that has found nothing. `mark` was taken before it looked.
@@ -287,7 +292,7 @@ impl Engine {
         expected: &[Tag],
         patience: Patience,
     ) -> Admission {
-        if Scope::fills(key) {
+        if Scope::fills(&self.flights, key) {
             return Admission::Alone(AloneReason::Nested);
         }
         let Ok(permit) = Arc::clone(&self.fills).try_acquire_owned() else {

@@ -5,7 +5,11 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use crate::{key::EntryKey, tag::TagId};
+use super::flights::Flights;
+use crate::{
+    key::EntryKey,
+    tag::{Tag, TagId},
+};
 
 tokio::task_local! {
     static SCOPE: Arc<Scope>;
@@ -15,6 +19,8 @@ tokio::task_local! {
 /// inside, because who invalidates one of them means this entry, too.
 #[derive(Debug)]
 pub(crate) struct Scope {
+    /// Of the cache that the entry is made for: another one may have the same key, and an entry of its own.
+    flights: Arc<Flights>,
     key: EntryKey,
     tags: Mutex<Vec<TagId>>,
     outer: Option<Arc<Self>>,
@@ -24,8 +30,9 @@ impl Scope {
     /// A scope for the fill of `key`, inside the current one.
     ///
     /// To be made where the request is, not in the task that runs the fill: task locals do not follow a spawn.
-    pub(crate) fn new(key: EntryKey) -> Arc<Self> {
+    pub(super) fn new(flights: Arc<Flights>, key: EntryKey) -> Arc<Self> {
         Arc::new(Self {
+            flights,
             key,
             tags: Mutex::default(),
             outer: Self::current(),
@@ -47,6 +54,18 @@ impl Scope {
         }
     }
 
+    /// As [`report`](Self::report), for tags that only a scope makes it worth while to hash.
+    pub(crate) fn report_named(tags: &[Tag]) {
+        if let Some(scope) = Self::current() {
+            scope.collect(&tags.iter().map(Tag::id).collect::<Vec<_>>());
+        }
+    }
+
+    /// Whether there is anybody to report to.
+    pub(crate) fn is_open() -> bool {
+        SCOPE.try_with(|_| ()).is_ok()
+    }
+
     fn collect(&self, tags: &[TagId]) {
         let mut collected = self.tags.lock().unwrap_or_else(PoisonError::into_inner);
         for tag in tags {
@@ -65,11 +84,11 @@ impl Scope {
         }
     }
 
-    /// Whether this task runs inside a fill of `key`, which would wait for itself.
-    pub(crate) fn fills(key: &EntryKey) -> bool {
+    /// Whether this task runs inside a fill of `key` in the cache with these flights, which would wait for itself.
+    pub(super) fn fills(flights: &Arc<Flights>, key: &EntryKey) -> bool {
         let mut scope = Self::current();
         while let Some(inner) = scope {
-            if inner.key == *key {
+            if Arc::ptr_eq(&inner.flights, flights) && inner.key == *key {
                 return true;
             }
             scope = inner.outer.clone();
@@ -93,7 +112,6 @@ impl Scope {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tag::Tag;
 
     fn key(name: &str) -> EntryKey {
         EntryKey::from_parts(&[name.as_bytes()])
@@ -103,11 +121,12 @@ mod tests {
     async fn tags_are_collected_once_by_the_innermost_scope() {
         let [a, b] = [Tag::from("a").id(), Tag::from("b").id()];
         Scope::report(&[a]);
-        let outer = Scope::new(key("outer"));
+        let flights = Arc::new(Flights::new());
+        let outer = Scope::new(Arc::clone(&flights), key("outer"));
         let inner = outer
             .run(async {
                 Scope::report(&[a, a]);
-                let inner = Scope::new(key("inner"));
+                let inner = Scope::new(flights, key("inner"));
                 inner.run(async { Scope::report(&[b]) }).await;
                 inner
             })
@@ -118,14 +137,25 @@ mod tests {
 
     #[tokio::test]
     async fn a_fill_is_known_also_to_tasks_that_it_spawned_with_its_scope() {
-        let outer = Scope::new(key("outer"));
-        let inner = outer.run(async { Scope::new(key("inner")) }).await;
+        let (flights, others) = (Arc::new(Flights::new()), Arc::new(Flights::new()));
+        let outer = Scope::new(Arc::clone(&flights), key("outer"));
+        let inner = outer
+            .run(async { Scope::new(Arc::clone(&flights), key("inner")) })
+            .await;
+        assert!(!Scope::fills(&flights, &key("outer")));
         let known = tokio::spawn(async move {
             inner
-                .run(async { ["outer", "inner", "other"].map(|name| Scope::fills(&key(name))) })
+                .run(async {
+                    [
+                        (&flights, "outer"),
+                        (&flights, "inner"),
+                        (&flights, "other"),
+                        (&others, "inner"),
+                    ]
+                    .map(|(flights, name)| Scope::fills(flights, &key(name)))
+                })
                 .await
         });
-        assert_eq!(known.await.unwrap(), [true, true, false]);
-        assert!(!Scope::fills(&key("outer")));
+        assert_eq!(known.await.unwrap(), [true, true, false, false]);
     }
 }

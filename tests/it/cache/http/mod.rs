@@ -4,6 +4,7 @@ mod away;
 mod contract;
 mod fleet;
 mod leaks;
+mod nested;
 mod serving;
 mod site;
 mod stampede;

@@ -191,7 +191,7 @@ async fn a_slow_fill_keeps_its_lease_and_a_fill_without_end_does_not() {
 #[tokio::test(start_paused = true)]
 async fn a_fill_of_a_key_inside_its_own_fill_does_not_wait_for_itself() {
     let rig = Rig::new(Answer::Storable);
-    let scope = Scope::new(key());
+    let scope = rig.engine.scope(key());
     let Admission::Lead(_outer) = rig.admit().await else {
         panic!("a cold key")
     };
