@@ -118,10 +118,14 @@ where
         Admission::Alone(reason) => {
             // A layer around this one may make an entry, which needs the tags of this route, too.
             Scope::report_named(&tags);
-            let mut response = inner.call(request).await?;
             if reason == AloneReason::Nested {
-                return Ok(response.map(Body::inner));
+                return Ok(inner.call(request).await?.map(Body::inner));
             }
+            // A layer inside need neither look nor wait for what this one has looked and waited for.
+            let scope = engine.scope(key);
+            let answered = scope.run(async move { inner.call(request).await }).await;
+            scope.report_outward(&[]);
+            let mut response = answered?;
             route
                 .cache_status
                 .append(response.headers_mut(), alone(reason));

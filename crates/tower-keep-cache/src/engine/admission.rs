@@ -150,12 +150,16 @@ impl Engine {
         expected: &[Tag],
         budget: Option<&RedisBudget>,
     ) -> Admission {
-        let mark = self.flights.mark(key);
-        let admission = match self.look_within(key, expected, budget).await {
-            Ok(hit) => Admission::Hit(hit),
-            Err(_) if Scope::fills(&self.flights, key) => Admission::Alone(AloneReason::Nested),
-            // Boxed, so that a hit does not carry the room for it.
-            Err(start) => Box::pin(self.join(key, expected, start, mark)).await,
+        let admission = if Scope::fills(&self.flights, key) {
+            // Who runs this has looked.
+            Admission::Alone(AloneReason::Nested)
+        } else {
+            let mark = self.flights.mark(key);
+            match self.look_within(key, expected, budget).await {
+                Ok(hit) => Admission::Hit(hit),
+                // Boxed, so that a hit does not carry the room for it.
+                Err(start) => Box::pin(self.join(key, expected, start, mark)).await,
+            }
         };
         telemetry::admitted(&admission);
         admission

@@ -6,6 +6,7 @@ use axum::{Router, extract::Path, routing::get as route};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{Empty, Full};
+use testkit::RedisServer;
 use tower::service_fn;
 use tower_keep_cache::{Cache, Freshness, ResponseCacheLayer};
 use tower_layer::Layer;
@@ -72,8 +73,8 @@ async fn a_layer_whose_answers_it_cannot_keep_still_hands_its_tags_outward() {
 
 #[tokio::test]
 async fn a_layer_inside_itself_does_not_look_again() {
-    let redis = testkit::redis().await;
-    let cache = cache(redis.url(), redis.namespace()).await;
+    let server = RedisServer::start().await;
+    let cache = cache(&server.url(), "keep").await;
     let runs = Runs::default();
     let layer = cache.layer().ttl(MINUTE);
     let service = numbered(&layer, &layer, &runs);
@@ -82,6 +83,11 @@ async fn a_layer_inside_itself_does_not_look_again() {
     assert_eq!(
         handled.collect::<Vec<_>>(),
         ["tower-keep; fwd=uri-miss; stored"]
+    );
+    let counts = server.client().await.words("INFO commandstats").await;
+    assert!(
+        format!("{counts:?}").contains("cmdstat_mget:calls=1,"),
+        "{counts:?}"
     );
     hit(&service, "/").await;
     assert_eq!(runs.count(), 1);
