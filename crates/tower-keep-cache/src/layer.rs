@@ -171,7 +171,8 @@ impl ResponseCacheLayer {
     /// The name of the owner of these entries, and a part of their key.
     ///
     /// Layers with different names do not share entries, also where they see the same URL. Of two layers of one cache
-    /// around each other with the same name, the inner one leaves the work to the outer one and hands it its tags.
+    /// around each other with the same name, the inner one leaves the work to the outer one and hands it its tags;
+    /// of their `ttl`s the shorter counts.
     /// Defaults to no name.
     pub fn name(self, name: &str) -> Self {
         self.with(|route| route.name = name.into())

@@ -57,7 +57,27 @@ pub(crate) struct Question {
     pub(crate) only_if_cached: bool,
 }
 
+/// How long an answer is fresh that does not say so itself, for the layer around that makes the entry.
+#[derive(Clone, Copy, Debug)]
+struct InnerTtl(Duration);
+
 impl Route {
+    /// How long an answer with these extensions is fresh if it does not say so itself.
+    pub(crate) fn ttl(&self, extensions: &Extensions) -> Option<Duration> {
+        let inner = extensions.get().map(|InnerTtl(ttl)| *ttl);
+        match (self.ttl, inner) {
+            (Some(own), Some(inner)) => Some(own.min(inner)),
+            (own, inner) => own.or(inner),
+        }
+    }
+
+    /// Leaves that to the layer of the same cache around this one.
+    pub(crate) fn leave_ttl(&self, extensions: &mut Extensions) {
+        if let Some(ttl) = self.ttl(extensions) {
+            extensions.insert(InnerTtl(ttl));
+        }
+    }
+
     /// What the cache is asked, or why it has no part in the request.
     pub(crate) fn question<B: HttpBody>(
         &self,

@@ -119,7 +119,9 @@ where
             // A layer around this one may make an entry, which needs the tags of this route, too.
             Scope::report_named(&tags);
             if reason == AloneReason::Nested {
-                return Ok(inner.call(request).await?.map(Body::inner));
+                let mut response = inner.call(request).await?;
+                route.leave_ttl(response.extensions_mut());
+                return Ok(response.map(Body::inner));
             }
             // A layer inside need neither look nor wait for what this one has looked and waited for.
             let scope = engine.scope(key);

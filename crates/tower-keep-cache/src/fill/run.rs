@@ -139,7 +139,7 @@ impl Leader {
     fn keepsake(&self, parts: &Parts, size: &SizeHint) -> Option<Keepsake> {
         let answer = Answer {
             rejected: parts.extensions.get::<Rejected>().is_some(),
-            route_ttl: self.route.ttl,
+            route_ttl: self.route.ttl(&parts.extensions),
             session_touched: self.session_touched(),
         };
         let purpose = match judge(parts.status, &parts.headers, answer, SystemTime::now()) {
