@@ -9,8 +9,8 @@ const LONGEST_SECONDS: u64 = 1 << 31;
 /// The `Cache-Control` directives a shared cache acts on (RFC 9111 section 5.2), all lines taken together.
 ///
 /// Reading errs towards not storing: of duplicates the most restrictive counts, a time that is no number is zero, the
-/// field forms (`private="set-cookie"`) count as the whole, separators may be wrong (`private; max-age=60`), and a line
-/// whose quotes do not match is `no-store`.
+/// field forms (`private="set-cookie"`) count as the whole, whatever is no part of a name may separate
+/// (`private; max-age=60`, `'private'`), and a line whose quotes do not match is `no-store`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct CacheControl {
     pub(crate) max_age: Option<Duration>,
@@ -90,11 +90,11 @@ struct Directives<'a> {
 
 impl<'a> Directives<'a> {
     fn next(&mut self) -> Step<'a> {
-        self.skip(is_separator);
+        self.skip(|byte| byte != b'"' && (byte == b'=' || is_separator(byte)));
         if self.rest.is_empty() {
             return Step::End;
         }
-        let name = self.take(|byte| byte == b'=' || byte == b'"' || is_separator(byte));
+        let name = self.take(|byte| byte == b'=' || is_separator(byte));
         match self.rest.first() {
             Some(b'"') => return Step::Malformed,
             Some(b'=') => self.rest = &self.rest[1..],
@@ -110,7 +110,7 @@ impl<'a> Directives<'a> {
                 None => Step::Malformed,
             };
         }
-        let value = self.take(|byte| byte == b'"' || is_separator(byte));
+        let value = self.take(|byte| byte == b'=' || is_separator(byte));
         if let Some(b'"') = self.rest.first() {
             return Step::Malformed;
         }
@@ -134,9 +134,10 @@ impl<'a> Directives<'a> {
     }
 }
 
-/// Commas part directives; semicolons and blanks are what people write instead.
+/// Commas part directives; semicolons, blanks and colons are what people write instead. No name that means anything
+/// here has a character beyond these (RFC 9110 section 5.6.2 allows some).
 fn is_separator(byte: u8) -> bool {
-    matches!(byte, b',' | b';' | b' ' | b'\t')
+    !(byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'='))
 }
 
 /// The index in `quoted` (which begins after the opening quote) of the quote that ends it.
@@ -220,6 +221,19 @@ mod tests {
         assert!(read(&["max-age=60; private"]).private);
         assert!(read(&["max-age=60 no-store"]).no_store);
         assert!(read(&[",, ,no-store,"]).no_store);
+        for line in [
+            "private:",
+            "'private'",
+            "max-age=60:private",
+            "max-age=60=private",
+            "cache-control: private",
+            "(private)",
+            "private\u{a0}",
+            "{\u{feff}private}",
+            "*private",
+        ] {
+            assert!(read(&[line]).private, "{line}");
+        }
     }
 
     #[test]
@@ -250,6 +264,20 @@ mod tests {
             let read = read(&[&line]);
             let quoted = before.contains('"');
             prop_assert!(read.private || read.no_store || quoted, "{line}");
+        }
+
+        #[test]
+        fn no_character_around_a_restriction_hides_it(
+            before in any::<u8>(),
+            after in any::<u8>(),
+            directive in "(private|PRIVATE|no-store|No-Store|no-cache)",
+        ) {
+            let of_a_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+            prop_assume!(!of_a_name(before) && !of_a_name(after));
+            let line = [b"max-age=60", &[before][..], directive.as_bytes(), &[after]].concat();
+            let mut read = CacheControl::default();
+            read.read(&line);
+            prop_assert!(read.private || read.no_store || read.no_cache, "{line:?}");
         }
 
         #[test]
