@@ -32,8 +32,17 @@ impl Route {
         response
     }
 
-    /// A copy of the answer to another request.
-    pub(crate) fn copy<B: HttpBody>(
+    /// The answer to another request, for one that has waited for it: no younger, if it came from yet another cache.
+    pub(crate) fn collapsed<B: HttpBody>(&self, entry: &Entry, head: bool) -> Response<Body<B>> {
+        let mut response = self.copy(entry, Handling::Collapsed, head);
+        let age = entry.age(Entry::now());
+        response
+            .headers_mut()
+            .insert(AGE, number::value(age.as_secs()));
+        response
+    }
+
+    fn copy<B: HttpBody>(
         &self,
         entry: &Entry,
         handling: Handling,

@@ -112,7 +112,7 @@ where
         Admission::Hit(hit) => Ok(route.hit(hit.entry, head)),
         Admission::Copy(Outcome::Entry(hit)) => {
             Scope::report(&hit.tags);
-            Ok(route.copy(&hit.entry, Handling::Collapsed, head))
+            Ok(route.collapsed(&hit.entry, head))
         }
         Admission::Copy(Outcome::Failed(failure)) => Ok(route.failed(&*failure, head)),
         Admission::Alone(reason) => {

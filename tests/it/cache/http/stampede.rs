@@ -293,3 +293,16 @@ async fn nothing_of_one_clients_answer_reaches_those_who_waited_with_it() {
     cookies.dedup();
     assert_eq!(cookies.len(), 20);
 }
+
+#[tokio::test]
+async fn a_copy_is_as_old_as_the_answer_was() {
+    let aged = |_| [("cache-control", "max-age=60"), ("age", "50")];
+    let crowd = Crowd::at(memory().layer(), aged).await;
+    let calls = crowd.wave(3).await;
+    crowd.gate.add_permits(3);
+    for answer in answers(calls).await {
+        let age = answer.header("age").map(|age| age.parse::<u64>().unwrap());
+        assert!(age >= Some(50), "{answer:?}");
+    }
+    assert_eq!(crowd.runs.count(), 1);
+}
