@@ -57,16 +57,14 @@ where
     async move {
         let head = *request.method() == Method::HEAD;
         let key = &question.key;
-        if question.only_if_cached {
-            return Ok(match engine.look(key, &tags).await {
-                Ok(Some(hit)) => {
-                    Scope::report(&hit.tags);
-                    route.hit(hit.entry, head)
-                }
-                Ok(None) | Err(_) => route.bare(StatusCode::GATEWAY_TIMEOUT, Handling::Unsatisfied),
-            });
-        }
         let budget = request.extensions().get::<RedisBudget>().cloned();
+        if question.only_if_cached {
+            let Some(hit) = engine.only_look(key, &tags, budget.as_ref()).await else {
+                return Ok(route.bare(StatusCode::GATEWAY_TIMEOUT, Handling::Unsatisfied));
+            };
+            Scope::report(&hit.tags);
+            return Ok(route.hit(hit.entry, head));
+        }
         match engine.admit(key, &tags, budget.as_ref()).await {
             Admission::Hit(hit) => {
                 Scope::report(&hit.tags);

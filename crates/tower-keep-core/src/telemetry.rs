@@ -40,8 +40,9 @@ pub mod connection {
 /// Metrics of the cache. All caches of a process count together.
 pub mod cache {
     /// Counter: requests that were looked up. Label `result`: `hit`, `lead` (ran the handler for all who waited),
-    /// `copy` (of another one's run), `failure` (of another one's run), or why it ran by itself: `not_storable`,
-    /// `hit_for_miss`, `wait_timeout`, `full`, `nested`, `abandoned`.
+    /// `copy` (of another one's run), `failure` (of another one's run), `unsatisfied` (nothing was stored, and the client
+    /// wanted nothing else), or why it ran by itself: `not_storable`, `hit_for_miss`, `wait_timeout`, `full`, `nested`,
+    /// `abandoned`.
     pub const REQUESTS: &str = "tower_keep_cache_requests_total";
     /// Counter: looks into the store that found nothing to serve. Label `cause`: `absent`, `invalidated`,
     /// `tag_missing` (evicted), `other_incarnation` (the store was emptied), `tags_moved`, `undecodable`.

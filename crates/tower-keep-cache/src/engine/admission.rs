@@ -165,6 +165,21 @@ impl Engine {
         admission
     }
 
+    /// The entry for a request that takes nothing else.
+    pub(crate) async fn only_look(
+        &self,
+        key: &EntryKey,
+        expected: &[Tag],
+        budget: Option<&RedisBudget>,
+    ) -> Option<Hit> {
+        let found = self.look_within(key, expected, budget).await.ok();
+        match found {
+            Some(_) => telemetry::hit(),
+            None => telemetry::unsatisfied(),
+        }
+        found
+    }
+
     /// The scope for a fill of `key`: see [`Scope`].
     pub(crate) fn scope(&self, key: EntryKey) -> Arc<Scope> {
         Scope::new(Arc::clone(&self.flights), key)

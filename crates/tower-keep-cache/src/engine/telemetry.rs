@@ -21,6 +21,11 @@ pub(super) fn hit() {
     metrics::with_recorder(|to| to.register_counter(&HIT, &METADATA)).increment(1);
 }
 
+/// A request that took only what was stored, and nothing was.
+pub(super) fn unsatisfied() {
+    counter!(REQUESTS, "result" => "unsatisfied").increment(1);
+}
+
 pub(super) fn admitted(admission: &Admission) {
     let result = match admission {
         Admission::Hit(_) => return hit(),

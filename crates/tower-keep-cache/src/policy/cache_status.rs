@@ -90,7 +90,7 @@ impl CacheStatus {
                 detail: Some(Detail::RedisAway),
                 ..
             } => "; fwd=uri-miss; detail=redis-away",
-            Handling::Unsatisfied => "; fwd=uri-miss; fwd-status=504; detail=only-if-cached",
+            Handling::Unsatisfied => "; detail=only-if-cached",
         };
         let value = [self.name.as_bytes(), text.as_bytes()].concat();
         HeaderValue::from_maybe_shared(Bytes::from(value))

@@ -144,6 +144,11 @@ async fn a_request_without_time_for_redis_runs_as_if_it_were_away() {
         ("2", "tower-keep; fwd=uri-miss; detail=redis-away")
     );
 
+    let mut only = with(&spent);
+    only.headers_mut()
+        .insert("cache-control", "only-if-cached".parse().unwrap());
+    assert_eq!(ask(&service, only).await.status, 504);
+
     let budget = RedisBudget::new(MINUTE);
     assert_eq!(ask(&service, with(&budget)).await.text(), "1");
     assert!(

@@ -191,7 +191,12 @@ async fn only_if_cached_never_runs_the_handler() {
     let service = numbered(&memory().layer().ttl(MINUTE), &runs);
     let only = || request("GET", "/a", &[("cache-control", "only-if-cached")]);
 
-    assert_eq!(ask(&service, only()).await.status, 504);
+    let none = ask(&service, only()).await;
+    // Nothing was forwarded (RFC 9211 section 2.2).
+    assert_eq!(
+        (none.status.as_u16(), none.handling()),
+        (504, "tower-keep; detail=only-if-cached")
+    );
     assert_eq!(runs.count(), 0);
     hit(&service, "/a").await;
     let answer = ask(&service, only()).await;
