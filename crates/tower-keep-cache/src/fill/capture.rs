@@ -60,7 +60,10 @@ impl Capture {
         if self.length > self.limit {
             return Err(Outgrown);
         }
-        self.chunks.push(chunk.clone());
+        // A body of nothing but empty chunks must not take memory for as long as it likes.
+        if !chunk.is_empty() {
+            self.chunks.push(chunk.clone());
+        }
         Ok(())
     }
 
@@ -134,6 +137,16 @@ mod tests {
                 trailers: None
             })
         );
+    }
+
+    #[test]
+    fn empty_chunks_take_no_room() {
+        let mut capture = capture(&[], 5).unwrap();
+        for text in ["", "he", "", "", "llo", ""] {
+            capture.push(&chunk(text)).unwrap();
+        }
+        assert_eq!(capture.chunks.len(), 2);
+        assert_eq!(capture.finish(None).unwrap().body, "hello");
     }
 
     #[test]
