@@ -108,7 +108,7 @@ fn copied<B: HttpBody>(entry: &Entry, head: bool) -> Response<Body<B>> {
     });
     *response.status_mut() = entry.status;
     let headers = response.headers_mut();
-    headers.reserve(entry.headers.len() + Entry::ROOM);
+    headers.reserve(entry.headers.keys_len() + Entry::ROOM);
     for (name, value) in &entry.headers {
         headers.append(name, value.clone());
     }

@@ -9,6 +9,9 @@ use super::{Entry, known};
 /// In place of a name's length, which is never zero: the number of a known name follows.
 const KNOWN: u8 = 0;
 
+/// Room for more fields is made when they come: lines of the same name need less, and no map has room for 2^15.
+const MANY: usize = 1024;
+
 /// Appends the fields to `out`.
 pub(super) fn encode(fields: &HeaderMap, out: &mut Vec<u8>) {
     for (name, value) in fields {
@@ -46,7 +49,7 @@ pub(super) fn decode(block: &Bytes, count: usize) -> Option<HeaderMap> {
     if count > block.len() / 3 {
         return None;
     }
-    let mut fields = HeaderMap::try_with_capacity(count + Entry::ROOM).ok()?;
+    let mut fields = HeaderMap::with_capacity(count.min(MANY) + Entry::ROOM);
     let mut at = 0;
     for _ in 0..count {
         let name = name(block, &mut at)?;

@@ -5,7 +5,7 @@ use http::{
 
 /// The headers of a response that are stored with it: all but those that are about this one exchange.
 pub(crate) fn stored_headers(headers: &HeaderMap) -> HeaderMap {
-    let mut stored = HeaderMap::with_capacity(headers.len());
+    let mut stored = HeaderMap::with_capacity(headers.keys_len());
     for (name, value) in headers {
         if !is_of_this_exchange(name) && !is_named_by_connection(headers, name) {
             stored.append(name.clone(), value.clone());
@@ -15,9 +15,11 @@ pub(crate) fn stored_headers(headers: &HeaderMap) -> HeaderMap {
 }
 
 fn is_of_this_exchange(name: &HeaderName) -> bool {
-    // RFC 9110 section 7.6.1 and RFC 9111 section 3.1: about the connection, or about one of its ends.
+    // RFC 9110 section 7.6.1 and RFC 9111 section 3.1: about the connection, or about one of its ends. The length is
+    // that of the body, which a server sees; this one may have been said twice, or overruled by a transfer coding.
     let of_the_connection = [
         CONNECTION,
+        header::CONTENT_LENGTH,
         header::PROXY_AUTHENTICATE,
         header::PROXY_AUTHORIZATION,
         header::TE,
@@ -62,6 +64,7 @@ mod tests {
         let lines = [
             ("age", "5"),
             ("connection", "close, X-Hop"),
+            ("content-length", "5"),
             ("x-hop", "1"),
             ("keep-alive", "timeout=5"),
             ("transfer-encoding", "chunked"),

@@ -173,3 +173,45 @@ async fn a_hit_has_the_headers_of_the_answer_and_not_those_of_the_exchange() {
         assert_eq!(found.header(absent), None, "{absent}");
     }
 }
+
+#[tokio::test]
+async fn a_length_that_means_nothing_does_not_come_back_at_a_hit() {
+    // RFC 9112 section 6.3: the transfer coding overrules it.
+    let headers = &[("transfer-encoding", "chunked"), ("content-length", "1")];
+    let service = answering(
+        &memory().layer().ttl(MINUTE),
+        &Runs::default(),
+        200,
+        headers,
+    );
+    let found = hit(&service, "/").await;
+    assert!([None, Some("5")].contains(&found.header("content-length")));
+    let headers = &[("content-length", "5"), ("content-length", "5")];
+    let service = answering(
+        &memory().layer().ttl(MINUTE),
+        &Runs::default(),
+        200,
+        headers,
+    );
+    let found = hit(&service, "/").await;
+    assert!(found.headers.get_all("content-length").iter().count() <= 1);
+}
+
+#[tokio::test]
+async fn very_many_lines_of_a_header_are_a_header() {
+    let service =
+        memory()
+            .layer()
+            .ttl(MINUTE)
+            .layer(service_fn(async |_: Request<Empty<Bytes>>| {
+                let mut response = Response::new(Full::<Bytes>::from("page"));
+                for _ in 0..30_000 {
+                    response
+                        .headers_mut()
+                        .append("link", HeaderValue::from_static("</a>"));
+                }
+                Ok::<_, Infallible>(response)
+            }));
+    let found = hit(&service, "/").await;
+    assert_eq!(found.headers.get_all("link").iter().count(), 30_000);
+}
