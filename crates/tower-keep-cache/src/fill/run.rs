@@ -5,7 +5,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, StatusCode, response::Parts};
+use http::{HeaderMap, Request, Response, StatusCode, header::SET_COOKIE, response::Parts};
 use http_body::{Body as HttpBody, SizeHint};
 use tokio::{sync::oneshot, time::sleep_until};
 use tower_keep_core::{
@@ -195,7 +195,7 @@ impl Leader {
                 end(&self.scope, sender, captured.trailers.clone());
                 match purpose {
                     // Also a body that is made while it is sent can read somebody's session.
-                    _ if self.session_touched() => self.fill.refuse(),
+                    _ if self.session_touched() || sets_cookie(&captured) => self.fill.refuse(),
                     Purpose::Failure => {
                         let entry = entry(status, headers, captured, Lifetime::default());
                         self.fill.fail(Arc::new(Failure::Answer(Box::new(entry))));
@@ -236,6 +236,11 @@ impl Leader {
 fn end<E>(scope: &Scope, sender: Sender<E>, trailers: Option<HeaderMap>) {
     scope.report_outward(&[]);
     sender.finish(trailers);
+}
+
+fn sets_cookie(captured: &Captured) -> bool {
+    let trailers = captured.trailers.as_ref();
+    trailers.is_some_and(|trailers| trailers.contains_key(SET_COOKIE))
 }
 
 fn entry(status: StatusCode, headers: HeaderMap, captured: Captured, lifetime: Lifetime) -> Entry {
