@@ -67,11 +67,12 @@ use crate::{
 ///
 /// # What tells entries apart
 ///
-/// The host, the path and the query as the client sent them, the layer's [`name`](Self::name), and with
-/// [`by_identity`](Self::by_identity) who asks. **Whatever else the handler reads from a request must not change its
-/// answer**, or must be said in `Vary`: this includes `X-Forwarded-Host` and its kin. Inside a nested axum router the
-/// path is the whole one, which takes the feature `axum`; where something else rewrites paths, layers with the same
-/// path need different names.
+/// The scheme (where the request line says it, as in HTTP/2), the host, the path and the query as the client sent them,
+/// the layer's [`name`](Self::name), and with [`by_identity`](Self::by_identity) who asks. **Whatever else the handler
+/// reads from a request must not change its answer**, or must be said in `Vary`: this includes `X-Forwarded-Host` and
+/// its kin. A path that was rewritten on the way counts in both forms. What the client sent is known inside of axum's
+/// routers, with the feature `axum`; elsewhere only what has arrived is, and where something cuts prefixes off, layers
+/// that are left with the same path need different names.
 ///
 /// # How a miss is answered
 ///

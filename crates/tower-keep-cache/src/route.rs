@@ -102,7 +102,7 @@ impl Route {
             session_touched: session.is_some_and(SessionTouched::is_touched),
         };
         let cacheable = eligible(request.headers(), about)?;
-        let target = Target::of(sent_uri(request), cacheable.host)?;
+        let target = Target::of(sent_uri(request), request.uri(), cacheable.host)?;
         let only_if_cached = cacheable.only_if_cached;
         let key = self.key(&target, identity.as_ref());
         Ok(Question {
@@ -116,14 +116,16 @@ impl Route {
         let common = [
             b"GET".as_slice(),
             self.name.as_bytes(),
+            target.scheme.as_bytes(),
             &target.host,
             target.path_and_query.as_bytes(),
+            target.rewritten.as_bytes(),
         ];
         match identity {
             None => EntryKey::from_parts(&common),
             Some(identity) => {
-                let [method, name, host, path] = common;
-                EntryKey::from_parts(&[method, name, host, path, identity.as_bytes()])
+                let [method, name, scheme, host, sent, here] = common;
+                EntryKey::from_parts(&[method, name, scheme, host, sent, here, identity.as_bytes()])
             }
         }
     }

@@ -4,25 +4,46 @@ use http::{HeaderValue, Uri};
 
 use super::Bypass;
 
-/// What of the request line tells one resource from another: the host in lower case, and path and query as they came.
+/// What of the request line tells one resource from another: the scheme if it is said (HTTP/2 does), the host in lower
+/// case, and path and query as they came, from the client and here.
 ///
 /// Nothing is decoded or sorted: two spellings of one resource cost a second entry, while one entry for two resources
 /// would be a leak.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Target<'a> {
+    pub(crate) scheme: &'a str,
     pub(crate) host: Cow<'a, [u8]>,
     pub(crate) path_and_query: &'a str,
+    /// Path and query as they have come here, if that is not as they were sent. A router that cuts off a prefix leaves
+    /// what the sent ones say anyway; a layer that chooses a page by the client's language does not.
+    pub(crate) rewritten: &'a str,
 }
 
 impl<'a> Target<'a> {
-    /// `uri` is the one that the client sent, before a router has cut a prefix off; `host` its `Host` field.
-    pub(crate) fn of(uri: &'a Uri, host: Option<&'a HeaderValue>) -> Result<Self, Bypass> {
-        let path_and_query = uri.path_and_query().map_or("/", |given| given.as_str());
+    /// `sent` is what the client sent, before a router has cut a prefix off, `here` what has arrived; `host` the
+    /// `Host` field.
+    pub(crate) fn of(
+        sent: &'a Uri,
+        here: &'a Uri,
+        host: Option<&'a HeaderValue>,
+    ) -> Result<Self, Bypass> {
+        let path_and_query = path_and_query(sent);
+        let arrived = self::path_and_query(here);
         Ok(Self {
-            host: host_of(uri, host)?,
+            scheme: sent.scheme_str().unwrap_or_default(),
+            host: host_of(sent, host)?,
             path_and_query,
+            rewritten: if arrived == path_and_query {
+                ""
+            } else {
+                arrived
+            },
         })
     }
+}
+
+fn path_and_query(uri: &Uri) -> &str {
+    uri.path_and_query().map_or("/", |given| given.as_str())
 }
 
 /// The authority of the request line (always there in HTTP/2), else `Host`. Where both are given they must agree:
@@ -60,7 +81,8 @@ mod tests {
 
     fn target(uri: &'static str, host: Option<&'static str>) -> Result<(String, String), Bypass> {
         let (uri, host) = (Uri::from_static(uri), host.map(HeaderValue::from_static));
-        let target = Target::of(&uri, host.as_ref())?;
+        let target = Target::of(&uri, &uri, host.as_ref())?;
+        assert_eq!(target.rewritten, "");
         let host = String::from_utf8(target.host.into_owned()).unwrap();
         Ok((host, target.path_and_query.to_owned()))
     }
@@ -75,6 +97,19 @@ mod tests {
             expected
         );
         assert_eq!(target("/a", None), Ok((String::new(), "/a".to_owned())));
+    }
+
+    #[test]
+    fn a_path_that_has_arrived_otherwise_than_it_was_sent_counts_too() {
+        let (sent, here) = (
+            Uri::from_static("https://shop.example/about?x"),
+            Uri::from_static("/en/about?x"),
+        );
+        let target = Target::of(&sent, &here, None).unwrap();
+        assert_eq!(
+            (target.scheme, target.path_and_query, target.rewritten),
+            ("https", "/about?x", "/en/about?x")
+        );
     }
 
     #[test]

@@ -2,16 +2,17 @@
 
 use std::convert::Infallible;
 
+use axum::{Router, routing::get as route};
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response, header::SET_COOKIE};
 use http_body_util::{BodyExt, Empty, Full};
-use tower::service_fn;
+use tower::{service_fn, util::MapRequestLayer};
 use tower_keep_cache::ResponseCacheLayer;
 use tower_keep_core::{Identity, Protocol, Rejection, SessionTouched};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::site::{MINUTE, Runs, ask, get, hit, memory, request};
+use super::site::{MINUTE, Runs, Site, ask, get, hit, memory, request};
 
 type Ask = Request<Empty<Bytes>>;
 
@@ -305,5 +306,63 @@ async fn a_refusal_meant_for_one_client_is_not_served_to_those_who_waited_with_i
     assert_eq!(answers[0].status, 503);
     for answer in &answers[1..] {
         assert_eq!((answer.status.as_u16(), answer.text()), (200, "page"));
+    }
+}
+
+/// As layers do that serve a language by the request's headers.
+#[tokio::test]
+async fn a_path_that_is_rewritten_on_the_way_is_part_of_the_key() {
+    let page = |language: &'static str| route(move || async move { language });
+    let cache = memory();
+    let pages = Router::new()
+        .fallback_service(
+            Router::new()
+                .route(
+                    "/en/about",
+                    page("english").layer(cache.layer().ttl(MINUTE)),
+                )
+                .route("/de/about", page("german").layer(cache.layer().ttl(MINUTE))),
+        )
+        .layer(MapRequestLayer::new(
+            |mut request: axum::extract::Request| {
+                let language = request.headers()["accept-language"].to_str().unwrap();
+                *request.uri_mut() = format!("/{language}/about").parse().unwrap();
+                request
+            },
+        ));
+    let site = Site::serve(pages).await;
+    for (language, text) in [("en", "english"), ("de", "german"), ("en", "english")] {
+        let asked = request("GET", "/about", &[("accept-language", language)]);
+        let answer = site.send(asked).await.answer().await;
+        assert_eq!(answer.text(), text);
+    }
+}
+
+#[tokio::test]
+async fn a_scheme_is_part_of_the_key() {
+    let service = memory()
+        .layer()
+        .ttl(MINUTE)
+        .layer(service_fn(async |request: Ask| {
+            let secure = request.uri().scheme_str() == Some("https");
+            let text = if secure { "page" } else { "use https" };
+            Ok::<_, Infallible>(Response::new(Full::<Bytes>::from(text)))
+        }));
+    hit(&service, "http://shop.example/").await;
+    assert_eq!(hit(&service, "https://shop.example/").await.text(), "page");
+}
+
+#[tokio::test]
+async fn a_cookie_in_a_trailer_is_never_replayed() {
+    let service = memory()
+        .layer()
+        .ttl(MINUTE)
+        .layer(service_fn(async |_: Ask| {
+            let trailers = HeaderMap::from_iter([(SET_COOKIE, "id=1".parse().unwrap())]);
+            let body = Full::<Bytes>::from("in").with_trailers(async { Some(Ok(trailers)) });
+            Ok::<_, Infallible>(Response::new(body))
+        }));
+    for _ in 0..3 {
+        assert!(!ask(&service, get("/")).await.is_hit());
     }
 }
