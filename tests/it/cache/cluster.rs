@@ -22,8 +22,9 @@ async fn read_all(cache: &Cache, row: &Row) -> Vec<u64> {
     read_and_count(cache, row).await.0
 }
 
-/// After an invalidation nothing is stored until all nodes have surely heard of it.
-async fn is_stored_again(cache: &Cache, row: &Row) {
+/// A cluster that has just started may refuse some, and after an invalidation nothing is stored until all nodes have
+/// surely heard of it.
+async fn is_stored(cache: &Cache, row: &Row) {
     let all_hits = async || read_and_count(cache, row).await.1 == 0;
     eventually(Duration::from_secs(20), all_hits).await;
 }
@@ -57,7 +58,7 @@ async fn what_is_invalidated_is_so_on_every_node() {
     let one = cache(&cluster.url(), "shop").await;
     let other = cache(&cluster.url(), "shop").await;
     let row = Row::default();
-    assert_eq!(read_all(&one, &row).await, [0]);
+    is_stored(&one, &row).await;
     for node in cluster.nodes() {
         let keys = node.client().await.words("DBSIZE").await.integer();
         assert!(keys > 10, "{keys} keys on {node:?}");
@@ -68,12 +69,12 @@ async fn what_is_invalidated_is_so_on_every_node() {
 
     other.invalidate(["tag"]).await.unwrap();
     assert_eq!(read_all(&one, &row).await, [1]);
-    is_stored_again(&one, &row).await;
+    is_stored(&one, &row).await;
     row.write();
     assert_eq!(read_all(&other, &row).await, [1]);
     one.flush().await.unwrap();
     assert_eq!(read_all(&other, &row).await, [2]);
-    is_stored_again(&other, &row).await;
+    is_stored(&other, &row).await;
     row.write();
     assert_eq!(read_all(&one, &row).await, [2]);
 }
@@ -83,7 +84,7 @@ async fn a_partition_that_moves_to_another_node_stays_what_it_was() {
     let cluster = RedisCluster::start().await;
     let cache = cache(&cluster.url(), "shop").await;
     let row = Row::default();
-    assert_eq!(read_all(&cache, &row).await, [0]);
+    is_stored(&cache, &row).await;
     row.write();
 
     let partition = "{shop:0}";

@@ -4,7 +4,7 @@ use tokio::time::{Instant, sleep};
 
 use super::rig::{Answer, HANDLER, Rig, Way, count, key, tag};
 use crate::{
-    engine::{Admission, AloneReason, FillOutcome, Outcome, Scope, Settings, driver::Start},
+    engine::{Admission, AloneReason, FillOutcome, Outcome, Settings, driver::Start},
     key::EntryKey,
 };
 
