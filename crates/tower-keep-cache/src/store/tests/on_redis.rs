@@ -205,19 +205,20 @@ async fn what_cannot_be_read_is_a_miss_and_is_replaced() {
     }
 }
 
+/// A store in as many partitions as it has in a cluster.
+async fn over_partitions(server: &RedisServer) -> Store {
+    let redis = connect(&server.url()).await;
+    let namespace = Namespace::new("n").unwrap();
+    let scripts = Scripts::new();
+    Store::Redis(RedisStore::with_scripts(redis, &namespace, 16, scripts))
+}
+
 /// As in a cluster, where each partition is in another slot, and the server would refuse a script that
 /// touches two.
 #[tokio::test]
 async fn over_many_partitions_a_tag_is_invalidated_in_all() {
     let server = RedisServer::start().await;
-    let redis = connect(&server.url()).await;
-    let namespace = Namespace::new("n").unwrap();
-    let store = Store::Redis(RedisStore::with_scripts(
-        redis,
-        &namespace,
-        16,
-        Scripts::new(),
-    ));
+    let store = over_partitions(&server).await;
     for number in 0..64 {
         assert_eq!(fill(&store, number, 3, "a").await, Stored::Stored);
     }
@@ -256,10 +257,7 @@ async fn over_many_partitions_a_tag_is_invalidated_in_all() {
 #[tokio::test]
 async fn over_many_partitions_nothing_is_stored_until_all_have_been_told() {
     let server = RedisServer::start().await;
-    let redis = connect(&server.url()).await;
-    let namespace = Namespace::new("n").unwrap();
-    let scripts = Scripts::new();
-    let store = Store::Redis(RedisStore::with_scripts(redis, &namespace, 16, scripts));
+    let store = over_partitions(&server).await;
     let mut client = server.client().await;
     store.invalidate(&ids(2), Duration::ZERO).await.unwrap();
     store.flush().await.unwrap();
@@ -394,10 +392,7 @@ async fn more_tags_than_there_are_places_in_flight_are_invalidated() {
 #[tokio::test]
 async fn an_invalidation_that_one_partition_refuses_is_an_error() {
     let server = RedisServer::start().await;
-    let redis = connect(&server.url()).await;
-    let namespace = Namespace::new("n").unwrap();
-    let scripts = Scripts::new();
-    let store = Store::Redis(RedisStore::with_scripts(redis, &namespace, 16, scripts));
+    let store = over_partitions(&server).await;
     let mut client = server.client().await;
     client.words("RPUSH {n:5}:m no-record").await;
     store.invalidate(&ids(1), Duration::ZERO).await.unwrap_err();
