@@ -95,7 +95,7 @@ mod tests {
     fn the_systems_own_folders_are_not_copied() {
         assert!(!is_a_home_of_its_own(Path::new("/usr/local")));
         assert!(is_a_home_of_its_own(Path::new(
-            "/root/project/target/tools/pg/native"
+            "/srv/project/target/tools/pg/native"
         )));
     }
 }
