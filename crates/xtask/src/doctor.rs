@@ -4,6 +4,7 @@ use crate::bench;
 use crate::child;
 use crate::command::Doctor;
 use crate::failure::{Failure, Outcome};
+use crate::print;
 use crate::provision::{self, Server, Way};
 use crate::workspace;
 
@@ -20,9 +21,9 @@ pub(crate) async fn run(options: &Doctor) -> Outcome {
             server.find(options.strict).await
         };
         match found {
-            Ok(found) => println!("{:<11} {found}", server.name()),
+            Ok(found) => print::about(server.name(), found),
             Err(why) => {
-                println!("{:<11} {why}", server.name());
+                print::about(server.name(), why);
                 if !options.install {
                     say_what_would_be_done(server, options.strict).await;
                 }
@@ -31,7 +32,7 @@ pub(crate) async fn run(options: &Doctor) -> Outcome {
         }
     }
     if missing.is_empty() {
-        println!("`cargo xtask test` and `cargo xtask demo` have what they need");
+        print::line("`cargo xtask test` and `cargo xtask demo` have what they need");
         return Ok(());
     }
     Err(Failure::new(format!("missing: {}", missing.join(", "))))
@@ -54,17 +55,20 @@ async fn tools() {
             .as_deref()
             .and_then(|answer| answer.lines().next())
             .unwrap_or(without);
-        println!("{name:<11} {answer}");
+        print::about(name, answer);
     }
     match bench::counter().await {
-        Ok(()) => println!("{:<11} can count instructions", "bench"),
-        Err(missing) => println!("{:<11} cannot count instructions: {missing}", "bench"),
+        Ok(()) => print::about("bench", "can count instructions"),
+        Err(missing) => print::about(
+            "bench",
+            format_args!("cannot count instructions: {missing}"),
+        ),
     }
 }
 
 async fn say_what_would_be_done(server: Server, strict: bool) {
     match Way::usable(server, strict).await.first() {
-        Some(way) => println!("{:<11} test and demo would run: {}", "", way.line()),
-        None => println!("{:<11} {}", "", provision::advice(server, strict)),
+        Some(way) => print::about("", format_args!("test and demo would run: {}", way.line())),
+        None => print::about("", provision::advice(server, strict)),
     }
 }

@@ -7,6 +7,7 @@ mod demo;
 mod doctor;
 mod failure;
 mod http;
+mod print;
 mod provision;
 mod test;
 mod workspace;
@@ -41,7 +42,7 @@ async fn main() -> ExitCode {
 async fn run(command: Command) -> Outcome {
     match command {
         Command::Help(text) => {
-            print!("{text}");
+            print::line(text.trim_end());
             Ok(())
         }
         Command::Doctor(options) => doctor::run(&options).await,

@@ -13,12 +13,13 @@ pub(crate) use way::Way;
 use testkit::locate::Found;
 
 use crate::failure::{Failure, Outcome};
+use crate::print;
 
 /// Finds both servers, installs what is missing, and prints a line on each. `strict`: also what only some builds can do.
 pub(crate) async fn provision(strict: bool) -> Outcome {
     for server in Server::ALL {
         let found = ensure(server, strict).await?;
-        println!("{:<11} {found}", server.name());
+        print::about(server.name(), found);
     }
     Ok(())
 }
@@ -29,16 +30,16 @@ pub(crate) async fn ensure(server: Server, strict: bool) -> Outcome<Found> {
         Ok(found) => return Ok(found),
         Err(missing) => missing,
     };
-    println!("{:<11} {missing}", server.name());
+    print::about(server.name(), &missing);
     for way in Way::usable(server, strict).await {
-        println!("{:<11} {}", "", way.line());
+        print::about("", way.line());
         if let Err(failure) = way.walk().await {
-            println!("{:<11} {failure}", "");
+            print::about("", failure);
             continue;
         }
         match server.find(strict).await {
             Ok(found) => return Ok(found),
-            Err(missing) => println!("{:<11} still {missing}", ""),
+            Err(missing) => print::about("", format_args!("still {missing}")),
         }
     }
     Err(Failure::new(advice(server, strict)))
