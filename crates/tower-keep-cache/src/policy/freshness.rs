@@ -180,13 +180,13 @@ fn explicit_lifetime(
     let mut expiries = headers
         .get_all(header::EXPIRES)
         .iter()
-        .map(|value| http_date(value.as_bytes()));
+        .map(|value| http_date(value.as_bytes(), now));
     let first = expiries.next()?;
     // Section 5.3: what is no date, `0` above all, means expired; of several the earliest counts.
     let expires = expiries.fold(first, |earliest, next| Some(earliest?.min(next?)));
     let date = headers
         .get(header::DATE)
-        .and_then(|value| http_date(value.as_bytes()))
+        .and_then(|value| http_date(value.as_bytes(), now))
         .unwrap_or(now);
     Some(
         expires
