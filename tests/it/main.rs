@@ -8,4 +8,5 @@
 mod cache;
 mod connection;
 mod kit;
+mod recorder;
 mod vocabulary;

@@ -23,16 +23,28 @@ pub mod rejection {
     pub const REJECTIONS: &str = "tower_keep_rejections_total";
 }
 
-/// Metrics of the connection to Redis. Each has the label `server`: its address, without credentials.
+/// Metrics of the connection to Redis. Each has the label `server`: its address and database, without credentials.
+///
+/// Commands are counted in the manager and published once a second, from the moment when there is a recorder. Managers
+/// with the same address and database have the same label: their counters add up, and of their gauges the last one is
+/// seen.
 pub mod connection {
     /// Gauge: 1 while operations of a class are sent, 0 while they are refused. Label `class`: `read` or `write`.
     pub const UP: &str = "tower_keep_redis_up";
     /// Counter: how often a class went down. Labels `class` and `cause`.
     pub const TRIPS: &str = "tower_keep_redis_trips_total";
-    /// Counter: operations without a reply by their deadline, probes included.
-    pub const DEADLINES: &str = "tower_keep_redis_deadlines_total";
-    /// Counter: operations refused because too many were in flight.
-    pub const OVERLOADED: &str = "tower_keep_redis_overloaded_total";
+    /// Counter: how long a class was in a state, in milliseconds, because counters count whole numbers. Labels `class`,
+    /// and `state`: `up`, or the cause for which it was down.
+    pub const STATE_MILLISECONDS: &str = "tower_keep_redis_state_milliseconds_total";
+    /// Counter: commands of the handles, not the manager's own probes. Labels `class`, and `outcome`: `ok`, `abandoned`
+    /// (given up before its answer, by its caller or because the gate shut), or what
+    /// [`CommandError::class`](crate::connection::CommandError::class) says.
+    pub const COMMANDS: &str = "tower_keep_redis_commands_total";
+    /// Histogram: seconds from the departure of a command to its answer or its deadline. Label `class`. Every command
+    /// that was not abandoned is in it, to a sixteenth of its time.
+    pub const COMMAND_SECONDS: &str = "tower_keep_redis_command_seconds";
+    /// Gauge: commands in flight, probes included, at the moment of the report.
+    pub const IN_FLIGHT: &str = "tower_keep_redis_in_flight";
     /// Counter: connections made, the first included.
     pub const CONNECTIONS: &str = "tower_keep_redis_connections_total";
 }

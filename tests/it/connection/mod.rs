@@ -7,6 +7,7 @@ mod credentials;
 mod limits;
 mod load;
 mod logs;
+mod metrics;
 mod network;
 mod open;
 mod outage;

@@ -26,11 +26,16 @@ use super::{
     gate::Gate,
     health::{Cause, Class, ClassHealth, Health},
     incarnation::Incarnation,
+    ledger::Ledger,
     limits::Limits,
+    periods::Periods,
     shards::Shards,
     telemetry,
     traffic::Traffic,
 };
+
+/// The state of a class that is not down; else it is the cause's word.
+const UP: &str = "up";
 
 #[derive(Debug)]
 pub(super) struct Core {
@@ -65,6 +70,8 @@ pub(super) struct Core {
     read: Gate,
     write: Gate,
     pub(super) traffic: Traffic,
+    pub(super) ledger: Ledger,
+    pub(super) periods: Periods,
     pub(super) shards: Shards,
     started: Instant,
     reconnecting: Arc<AtomicBool>,
@@ -100,6 +107,8 @@ impl Core {
             read: Gate::new(),
             write: Gate::new(),
             traffic: Traffic::default(),
+            ledger: Ledger::default(),
+            periods: Periods::new(Cause::Connecting.label()),
             shards: Shards::new(is_cluster),
             started: Instant::now(),
             reconnecting: Arc::default(),
@@ -265,6 +274,7 @@ impl Core {
         let down = ClassHealth::Down {
             cause: cause.clone(),
         };
+        self.periods.turn(class, cause.label(), self.now());
         mem::replace(current, down)
     }
 
@@ -288,6 +298,7 @@ impl Core {
             }
             *current = ClassHealth::Up;
             self.gate(class).open();
+            self.periods.turn(class, UP, self.now());
             true
         });
         if restored {

@@ -1,6 +1,6 @@
 use std::{error::Error, fmt, time::Duration};
 
-use super::health::Cause;
+use super::{health::Cause, outcome::Outcome};
 
 /// Why a URL or a builder's settings were refused.
 ///
@@ -156,20 +156,7 @@ impl CommandError {
     /// The class as a fixed word, for metric labels and logs.
     #[must_use]
     pub fn class(&self) -> &'static str {
-        match self {
-            Self::Deadline => "deadline",
-            Self::Unavailable | Self::Interrupted => "unavailable",
-            Self::Overloaded => "overloaded",
-            Self::OutOfMemory => "out_of_memory",
-            Self::ReadOnly => "read_only",
-            Self::Loading => "loading",
-            Self::Busy => "busy",
-            Self::Auth | Self::Denied(_) => "auth",
-            Self::WrongType => "wrong_type",
-            Self::Cluster | Self::Moving => "cluster",
-            Self::Closed => "closed",
-            Self::Other(_) => "other",
-        }
+        Outcome::from(self).name()
     }
 
     /// Whether the server may have executed the operation although there is no answer.

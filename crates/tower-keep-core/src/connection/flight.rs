@@ -27,6 +27,8 @@ type Sending = Pin<Box<dyn Future<Output = Answer> + Send>>;
 #[derive(Debug)]
 pub(super) struct Place {
     pub(super) core: Arc<Core>,
+    /// When it was taken, as the core counts time.
+    pub(super) departed: Duration,
     /// The deadline of the operation that took it, as the core counts time.
     pub(super) due: Duration,
     /// The master of a cluster that it went to, if that is known.
@@ -155,7 +157,7 @@ impl Flight {
                 if shut.as_mut().poll(context).is_ready() {
                     return Poll::Ready(Err(match self.sent {
                         true => CommandError::Interrupted,
-                        false => core.refusal(self.class),
+                        false => core.refuse(self.class, core.refusal(self.class)),
                     }));
                 }
                 if self.sent {
@@ -164,7 +166,7 @@ impl Flight {
                 // Asked again now that a gate that shuts wakes this operation.
                 match gate.is_up() {
                     true => self.poll(context),
-                    false => Poll::Ready(Err(core.refusal(self.class))),
+                    false => Poll::Ready(Err(core.refuse(self.class, core.refusal(self.class)))),
                 }
             })
             .await
@@ -178,6 +180,7 @@ impl Drop for Flight {
             return;
         };
         if self.sent {
+            place.core.ledger.abandoned(self.class);
             let runtime = place.core.runtime.clone();
             runtime.spawn(async move {
                 let answer = sending.await;

@@ -20,7 +20,7 @@ use super::{
     prober,
     profile::Profile,
     redis::{Backend, Redis},
-    supervisor,
+    reporter, supervisor,
     url::ConnectionUrl,
     watchdog,
 };
@@ -121,6 +121,7 @@ impl ConnectionManager {
         supervisor::spawn(&core);
         watchdog::spawn(&core);
         prober::spawn(&core);
+        reporter::spawn(&core);
         Ok(Self {
             inner: Inner::Redis(Arc::new(Owner { core })),
         })

@@ -97,9 +97,6 @@ impl Prober {
                 () = self.core.probe_now.notified() => self.delay = FIRST_DELAY,
             }
             self.round().await;
-            for class in Class::ALL {
-                telemetry::up(&self.core.server, class, self.core.gate(class).is_up());
-            }
         }
     }
 

@@ -35,14 +35,19 @@ impl Core {
         let class = command.class;
         let now = self.now();
         let Some(permit) = self.gate(class).admit(now) else {
-            return Err(self.refusal(class));
+            return Err(self.refuse(class, self.refusal(class)));
         };
         let Some(place) = self.take_place(now, deadline, self.limits.in_flight()) else {
-            telemetry::overloaded(&self.server);
-            return Err(CommandError::Overloaded);
+            return Err(self.refuse(class, CommandError::Overloaded));
         };
         let place = place.toward(&command, now);
         Ok(Flight::prepare(place, client.clone(), command, permit))
+    }
+
+    /// Books an operation that is not sent.
+    pub(super) fn refuse(&self, class: Class, error: CommandError) -> CommandError {
+        self.ledger.refused(class, &error);
+        error
     }
 
     /// Sends a probe: past the gate, and with a place even when all are taken.
@@ -71,6 +76,7 @@ impl Core {
         let before = self.traffic.depart(now);
         let place = Place {
             core: Arc::clone(self),
+            departed: now,
             due: now + deadline,
             shard: None,
         };
@@ -89,6 +95,20 @@ impl Core {
         answer: Answer,
     ) -> Result<Resp3Frame, CommandError> {
         let now = self.now();
+        let result = self.judge(place, class, permit, answer, now);
+        let latency = now.saturating_sub(place.departed);
+        self.ledger.ended(class, &result, latency);
+        result
+    }
+
+    fn judge(
+        &self,
+        place: &Place,
+        class: Class,
+        permit: Permit,
+        answer: Answer,
+        now: Duration,
+    ) -> Result<Resp3Frame, CommandError> {
         match answer {
             Ok(Resp3Frame::SimpleError { data, .. }) => {
                 place.replied(now);
@@ -134,7 +154,6 @@ impl Core {
     /// Replaces the connection, but only when it is surely dead: a gate that trips early costs little, a connection
     /// replaced early costs everything in flight.
     fn missed_deadline(&self, place: &Place, now: Duration) -> bool {
-        telemetry::deadline(&self.server);
         // Told this late, the runtime was starved, and a reply may be there that nobody had the time to read.
         if now > place.due + self.limits.stall_age() / 2 {
             return false;

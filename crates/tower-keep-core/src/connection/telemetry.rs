@@ -1,11 +1,13 @@
 //! What the connection says about itself. One log line for each change of state, never one for each command.
 
-use metrics::{counter, gauge};
+use std::{sync::Arc, time::Duration};
 
-use std::sync::Arc;
+use metrics::{counter, gauge, histogram};
 
 use crate::telemetry::{
-    connection::{CONNECTIONS, DEADLINES, OVERLOADED, TRIPS, UP},
+    connection::{
+        COMMAND_SECONDS, COMMANDS, CONNECTIONS, IN_FLIGHT, STATE_MILLISECONDS, TRIPS, UP,
+    },
     target::CONNECTION,
 };
 
@@ -13,6 +15,7 @@ use super::{
     error::CommandError,
     health::{Cause, Class},
     incarnation::Incarnation,
+    outcome::Outcome,
 };
 
 pub(super) fn tripped(server: &Arc<str>, class: Class, cause: &Cause) {
@@ -41,12 +44,24 @@ pub(super) fn restored(server: &Arc<str>, class: Class) {
     up(server, class, true);
 }
 
-pub(super) fn deadline(server: &Arc<str>) {
-    counter!(DEADLINES, "server" => Arc::clone(server)).increment(1);
+pub(super) fn commands(server: &Arc<str>, class: Class, outcome: Outcome, count: u64) {
+    counter!(COMMANDS, "server" => Arc::clone(server), "class" => class.name(), "outcome" => outcome.name())
+        .increment(count);
 }
 
-pub(super) fn overloaded(server: &Arc<str>) {
-    counter!(OVERLOADED, "server" => Arc::clone(server)).increment(1);
+pub(super) fn latency(server: &Arc<str>, class: Class, latency: Duration, count: u64) {
+    histogram!(COMMAND_SECONDS, "server" => Arc::clone(server), "class" => class.name())
+        .record_many(latency, usize::try_from(count).unwrap_or(usize::MAX));
+}
+
+pub(super) fn in_flight(server: &Arc<str>, count: usize) {
+    gauge!(IN_FLIGHT, "server" => Arc::clone(server)).set(count as f64);
+}
+
+/// The time that a class has been in a state.
+pub(super) fn spent(server: &Arc<str>, class: Class, state: &'static str, time: Duration) {
+    counter!(STATE_MILLISECONDS, "server" => Arc::clone(server), "class" => class.name(), "state" => state)
+        .increment(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
 }
 
 pub(super) fn connected(server: &Arc<str>) {
