@@ -10,7 +10,7 @@ use tower_layer::Layer;
 use crate::{
     Cache,
     engine::Engine,
-    policy::{CacheStatus, LONGEST, Template},
+    policy::{CacheStatus, LONGEST, Rules, Template},
     route::{IdentityOf, Route, TagSource},
     service::ResponseCache,
     tag::Tag,
@@ -107,8 +107,8 @@ impl ResponseCacheLayer {
             ignore_cookies: false,
             max_body: engine.settings.max_entry_bytes,
             name: Box::default(),
+            rules: Rules::default(),
             tags: Vec::new(),
-            ttl: None,
             warned: Arc::new(AtomicBool::new(false)),
         };
         Self {
@@ -123,7 +123,7 @@ impl ResponseCacheLayer {
     /// route that keeps its pages for an hour does not want an hour of "not found". Without a `ttl` (the default), only
     /// answers are stored that speak for themselves.
     pub fn ttl(self, ttl: Duration) -> Self {
-        self.with(|route| route.ttl = Some(ttl.min(LONGEST)))
+        self.with(|route| route.rules.ttl = Some(ttl.min(LONGEST)))
     }
 
     /// Tags every entry of this route, so that `cache.invalidate(["product:7"])` finds it.

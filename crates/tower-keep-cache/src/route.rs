@@ -13,7 +13,9 @@ use tower_keep_core::{Identity, SessionTouched, telemetry::target};
 
 use crate::{
     key::EntryKey,
-    policy::{Bypass, CacheStatus, Circumstances, Target, Template, eligible, may_be_cached},
+    policy::{
+        Bypass, CacheStatus, Circumstances, Rules, Target, Template, eligible, may_be_cached,
+    },
     tag::Tag,
 };
 
@@ -25,8 +27,8 @@ pub(crate) struct Route {
     pub(crate) ignore_cookies: bool,
     pub(crate) max_body: usize,
     pub(crate) name: Box<str>,
+    pub(crate) rules: Rules,
     pub(crate) tags: Vec<TagSource>,
-    pub(crate) ttl: Option<Duration>,
     /// Shared by all copies, so that a route that is called a thousand times a second warns once.
     pub(crate) warned: Arc<AtomicBool>,
 }
@@ -65,7 +67,7 @@ impl Route {
     /// How long an answer with these extensions is fresh if it does not say so itself.
     pub(crate) fn ttl(&self, extensions: &Extensions) -> Option<Duration> {
         let inner = extensions.get().map(|InnerTtl(ttl)| *ttl);
-        match (self.ttl, inner) {
+        match (self.rules.ttl, inner) {
             (Some(own), Some(inner)) => Some(own.min(inner)),
             (own, inner) => own.or(inner),
         }

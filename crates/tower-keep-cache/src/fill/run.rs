@@ -24,7 +24,9 @@ use crate::{
     Tags,
     engine::{Fill, Scope, Unstored},
     entry::{Entry, Kind},
-    policy::{Answer, Detail, Handling, Lifetime, Verdict, judge, stored_headers},
+    policy::{
+        Answer, Detail, Handling, Keep, Lifetime, Rules, Vary, Verdict, judge, stored_headers,
+    },
     route::Route,
     tag::{Tag, TagId},
 };
@@ -139,12 +141,30 @@ impl Leader {
     fn keepsake(&self, parts: &Parts, size: &SizeHint) -> Option<Keepsake> {
         let answer = Answer {
             rejected: parts.extensions.get::<Rejected>().is_some(),
-            route_ttl: self.route.ttl(&parts.extensions),
             session_touched: self.session_touched(),
+            ..Answer::default()
         };
-        let purpose = match judge(parts.status, &parts.headers, answer, SystemTime::now()) {
-            Verdict::Store(lifetime) => Purpose::Store(lifetime),
-            Verdict::Failure => Purpose::Failure,
+        let rules = Rules {
+            ttl: self.route.ttl(&parts.extensions),
+            ..self.route.rules
+        };
+        let verdict = judge(
+            parts.status,
+            &parts.headers,
+            answer,
+            &rules,
+            SystemTime::now(),
+        );
+        let (purpose, withheld) = match verdict {
+            // Variants are not told apart, and nothing is validated.
+            _ if !Vary::of(&parts.headers).is_some_and(|vary| vary.is_empty()) => return None,
+            Verdict::Store(Keep { lifetime, .. })
+                if lifetime.stale.validate || lifetime.remaining().is_zero() =>
+            {
+                return None;
+            }
+            Verdict::Store(Keep { lifetime, withheld }) => (Purpose::Store(lifetime), withheld),
+            Verdict::Failure => (Purpose::Failure, Vec::new()),
             Verdict::Refuse(refusal) => {
                 tracing::debug!(target: target::CACHE, ?refusal, status = parts.status.as_u16(), "answer not stored");
                 return None;
@@ -154,7 +174,7 @@ impl Leader {
             purpose,
             capture: Capture::new(&parts.headers, size.lower(), self.route.max_body).ok()?,
             status: parts.status,
-            headers: stored_headers(&parts.headers),
+            headers: stored_headers(&parts.headers, &withheld, rules.strict),
         })
     }
 

@@ -1,6 +1,6 @@
 use http::{HeaderMap, HeaderValue, Method};
 
-use super::CacheControl;
+use super::RequestDirectives;
 
 /// What the decision needs to know beside the message itself.
 #[derive(Clone, Copy, Debug, Default)]
@@ -92,7 +92,7 @@ pub(crate) fn eligible(headers: &HeaderMap, about: Circumstances) -> Result<Cach
     if about.session_touched {
         return Err(Bypass::Session);
     }
-    let mut directives = CacheControl::default();
+    let mut directives = RequestDirectives::default();
     let mut host = None;
     for (name, value) in headers {
         // By text: its length alone rules nearly every name out.

@@ -3,36 +3,22 @@ use std::time::{Duration, SystemTime};
 use http::{HeaderMap, StatusCode, header};
 
 use super::{
-    CacheControl,
-    cache_control::{LONGEST, delta_seconds},
+    LONGEST, ResponseDirectives, Rules, Staleness,
+    directives::delta_seconds,
     http_date,
+    status::{is_cacheable_by_route, is_heuristically_cacheable, is_negative},
 };
 
-/// What the verdict on a response needs to know beside its status and headers.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Answer {
-    /// A layer of ours has refused the request: that is about the client, not about the resource.
-    pub(crate) rejected: bool,
-    /// How long an answer is fresh that says nothing of it itself.
-    pub(crate) route_ttl: Option<Duration>,
-    /// The handler has read or changed somebody's session.
-    pub(crate) session_touched: bool,
-}
-
-/// What becomes of a response.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    Store(Lifetime),
-    /// A server error: no value to keep, but an answer for everybody who waits for this run.
-    Failure,
-    Refuse(Refusal),
-}
+/// The most that is guessed: what has not changed for a year may still change tomorrow.
+const LONGEST_GUESS: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How long a response is fresh, and how old it is already (RFC 9111 section 4.2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Lifetime {
     pub(crate) age: Duration,
     pub(crate) fresh_for: Duration,
+    /// What may be done with it after that.
+    pub(crate) stale: Staleness,
 }
 
 impl Lifetime {
@@ -41,141 +27,43 @@ impl Lifetime {
     }
 }
 
-/// Why a response may be neither stored nor handed to anybody else.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
-    Directive,
-    EventStream,
-    /// Nothing says how long it is fresh.
-    NoLifetime,
-    Rejected,
-    SessionTouched,
-    SetCookie,
-    /// Its freshness is over before it begins.
-    Stale,
-    Status,
-    /// It depends on request headers that are no part of the key.
-    Vary,
-}
-
-/// Decides from a response's head what becomes of it (RFC 9111 section 3, more careful where that leaves a choice).
-pub(crate) fn judge(
+/// The lifetime of a response; `None` if nothing says for how long it is fresh. `targeted`: the directives are those of a
+/// field that overrules `Expires`, too. `delay`: how long the answer took.
+pub(super) fn lifetime(
     status: StatusCode,
     headers: &HeaderMap,
-    answer: Answer,
+    directives: &ResponseDirectives,
+    targeted: bool,
+    rules: &Rules,
+    delay: Duration,
     now: SystemTime,
-) -> Verdict {
-    let directives = CacheControl::of(headers);
-    if let Some(refusal) = personal(headers, &directives, answer) {
-        return Verdict::Refuse(refusal);
-    }
-    if status.is_server_error() {
-        return Verdict::Failure;
-    }
-    if !may_be_stored(status) {
-        return Verdict::Refuse(Refusal::Status);
-    }
-    let fresh_for = match explicit_lifetime(headers, &directives, now) {
-        Some(explicit) => explicit,
-        None if !is_cacheable_by_route(status) => return Verdict::Refuse(Refusal::NoLifetime),
-        None => match answer.route_ttl {
-            Some(ttl) => ttl,
-            None => return Verdict::Refuse(Refusal::NoLifetime),
-        },
+) -> Option<Lifetime> {
+    let age = age(headers, now);
+    let explicit = explicit(headers, directives, targeted, now);
+    let (fresh_for, age) = match explicit {
+        Some(fresh_for) => (fresh_for, age.max(age_on_arrival(headers, delay))),
+        // The route's time counts from the answer on: how long a handler takes says nothing of it.
+        None => (by_rules(status, headers, directives, rules, now)?, age),
     };
-    let lifetime = Lifetime {
-        age: age(headers),
+    Some(Lifetime {
+        age,
         fresh_for,
-    };
-    if lifetime.remaining().is_zero() {
-        return Verdict::Refuse(Refusal::Stale);
-    }
-    Verdict::Store(lifetime)
-}
-
-/// What makes a response nobody else's, whatever its status.
-fn personal(headers: &HeaderMap, directives: &CacheControl, answer: Answer) -> Option<Refusal> {
-    if answer.rejected {
-        Some(Refusal::Rejected)
-    } else if answer.session_touched {
-        Some(Refusal::SessionTouched)
-    } else if headers.contains_key(header::SET_COOKIE) {
-        Some(Refusal::SetCookie)
-    } else if directives.no_store || directives.private || directives.no_cache {
-        Some(Refusal::Directive)
-    } else if varies(headers) {
-        Some(Refusal::Vary)
-    } else if is_endless(headers) {
-        Some(Refusal::EventStream)
-    } else {
-        None
-    }
-}
-
-/// Only `Host` is part of every key; an answer that depends on another header would be served to the wrong client.
-fn varies(headers: &HeaderMap) -> bool {
-    headers.get_all(header::VARY).iter().any(|line| {
-        let names = line
-            .as_bytes()
-            .split(|byte| *byte == b',')
-            .map(<[u8]>::trim_ascii);
-        names
-            .into_iter()
-            .any(|name| !name.is_empty() && !name.eq_ignore_ascii_case(b"host"))
+        stale: Staleness::of(directives, rules),
     })
 }
 
-fn is_endless(headers: &HeaderMap) -> bool {
-    const ENDLESS: [&[u8]; 3] = [
-        b"text/event-stream",
-        b"application/grpc",
-        b"multipart/x-mixed-replace",
-    ];
-    headers.get(header::CONTENT_TYPE).is_some_and(|given| {
-        let given = given.as_bytes();
-        ENDLESS.iter().any(|kind| {
-            given
-                .get(..kind.len())
-                .is_some_and(|start| start.eq_ignore_ascii_case(kind))
-        })
-    })
-}
-
-/// Never stored: what is no complete final answer, and what is about the one who asked.
-fn may_be_stored(status: StatusCode) -> bool {
-    !status.is_informational()
-        && !matches!(
-            status,
-            StatusCode::PARTIAL_CONTENT
-                | StatusCode::NOT_MODIFIED
-                | StatusCode::UNAUTHORIZED
-                | StatusCode::FORBIDDEN
-                | StatusCode::PROXY_AUTHENTICATION_REQUIRED
-                | StatusCode::TOO_MANY_REQUESTS
-        )
-}
-
-/// The statuses that a route's `ttl` is meant for; any other is stored only where the handler says for how long:
-/// a route that keeps its pages for an hour does not want an hour of "not found".
-fn is_cacheable_by_route(status: StatusCode) -> bool {
-    matches!(
-        status,
-        StatusCode::OK
-            | StatusCode::NON_AUTHORITATIVE_INFORMATION
-            | StatusCode::NO_CONTENT
-            | StatusCode::MOVED_PERMANENTLY
-            | StatusCode::PERMANENT_REDIRECT
-    )
-}
-
-/// RFC 9111 section 4.2.1: `s-maxage`, else `max-age`, else `Expires` less `Date`.
-fn explicit_lifetime(
+/// Section 4.2.1: `s-maxage`, else `max-age`, else `Expires` less `Date`.
+fn explicit(
     headers: &HeaderMap,
-    directives: &CacheControl,
+    directives: &ResponseDirectives,
+    targeted: bool,
     now: SystemTime,
 ) -> Option<Duration> {
     if let Some(lifetime) = directives.s_maxage.or(directives.max_age) {
         return Some(lifetime);
+    }
+    if targeted {
+        return None;
     }
     let mut expiries = headers
         .get_all(header::EXPIRES)
@@ -184,10 +72,7 @@ fn explicit_lifetime(
     let first = expiries.next()?;
     // Section 5.3: what is no date, `0` above all, means expired; of several the earliest counts.
     let expires = expiries.fold(first, |earliest, next| Some(earliest?.min(next?)));
-    let date = headers
-        .get(header::DATE)
-        .and_then(|value| http_date(value.as_bytes(), now))
-        .unwrap_or(now);
+    let date = date(headers, now).unwrap_or(now);
     Some(
         expires
             .and_then(|expires| expires.duration_since(date).ok())
@@ -195,13 +80,55 @@ fn explicit_lifetime(
     )
 }
 
-/// How old the response was when it came, where it came through another cache (section 4.2.3).
-fn age(headers: &HeaderMap) -> Duration {
-    let ages = headers.get_all(header::AGE).iter();
-    ages.map(|value| delta_seconds(value.as_bytes()).unwrap_or(LONGEST))
-        .max()
-        .unwrap_or_default()
+/// What counts where the response says nothing.
+fn by_rules(
+    status: StatusCode,
+    headers: &HeaderMap,
+    directives: &ResponseDirectives,
+    rules: &Rules,
+    now: SystemTime,
+) -> Option<Duration> {
+    let ruled = match rules.strict {
+        true => None,
+        false if is_negative(status) => rules.negative_ttl,
+        false if is_cacheable_by_route(status) => rules.ttl,
+        false => None,
+    };
+    let may_guess = rules.heuristics && (is_heuristically_cacheable(status) || directives.public);
+    ruled.or_else(|| may_guess.then(|| guess(headers, now))?)
 }
 
-#[cfg(test)]
-mod tests;
+/// Section 4.2.2: a tenth of the time for which it has not changed.
+fn guess(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let modified = http_date(headers.get(header::LAST_MODIFIED)?.as_bytes(), now)?;
+    let date = date(headers, now).unwrap_or(now);
+    let unchanged = date.duration_since(modified).ok()?;
+    Some((unchanged / 10).min(LONGEST_GUESS))
+}
+
+fn date(headers: &HeaderMap, now: SystemTime) -> Option<SystemTime> {
+    http_date(headers.get(header::DATE)?.as_bytes(), now)
+}
+
+/// How old the response was when it came: what caches on its way say, or the clocks (section 4.2.3).
+fn age(headers: &HeaderMap, now: SystemTime) -> Duration {
+    let apparent = date(headers, now).and_then(|date| now.duration_since(date).ok());
+    // In whole seconds, as `Date` is written.
+    let apparent = apparent.map_or(0, |apparent| apparent.as_secs());
+    Duration::from_secs(apparent).max(said_age(headers))
+}
+
+/// `corrected_age_value` of section 4.2.3, in whole seconds, which is as exact as `Age` is.
+fn age_on_arrival(headers: &HeaderMap, delay: Duration) -> Duration {
+    said_age(headers).saturating_add(Duration::from_secs(delay.as_secs()))
+}
+
+/// Section 5.1: of a list, or several lines, the first; no number says nothing.
+fn said_age(headers: &HeaderMap) -> Duration {
+    let Some(line) = headers.get(header::AGE) else {
+        return Duration::ZERO;
+    };
+    let mut values = line.as_bytes().split(|byte| *byte == b',');
+    let first = values.next().unwrap_or_default().trim_ascii();
+    delta_seconds(first).unwrap_or_default().min(LONGEST)
+}

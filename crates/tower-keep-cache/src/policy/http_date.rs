@@ -63,10 +63,11 @@ fn asctime(text: &[u8]) -> Option<Date> {
     let text: &[u8; 24] = text.try_into().ok()?;
     let blanks = [3, 7, 10, 19].iter().all(|at| text[*at] == b' ');
     blanks.then_some(())?;
+    let day = &text[8..10];
     Some(Date {
         year: number(&text[20..])?,
         month: month(&text[4..7])?,
-        day: number(text[8..10].strip_prefix(b" ").unwrap_or(&text[8..10]))?,
+        day: number(day.strip_prefix(b" ").unwrap_or(day))?,
         seconds: time(&text[11..19])?,
     })
 }

@@ -5,6 +5,9 @@
 //! | [`may_be_cached`], [`eligible`] | whether a request has to do with the cache at all |
 //! | [`Target`] | what of the request line is part of the key |
 //! | [`judge`] | what becomes of a response: stored for how long, a failure, or nobody else's |
+//! | [`Rules`] | what the route says about that |
+//! | [`Staleness`] | how what is stored may be used, fresh and later |
+//! | [`Vary`] | which requests it answers |
 //! | [`stored_headers`] | which headers are stored with it |
 //! | [`Template`] | the tags of a route |
 //! | [`CacheStatus`] | how the response says what was done |
@@ -12,11 +15,11 @@
 //! | [`revalidation`] | how the handler is asked whether an answer is still good, and what a 304 changes in it |
 //! | [`early`] | whether a fresh entry is refreshed before its time |
 //!
-//! The rules are those of a shared cache (RFC 9111), narrowed to what is safe without validation and variants: they
-//! belong here too, when they come.
+//! The rules are those of a shared cache (RFC 9111), with [`Rules::strict`] to the letter, else narrowed to what is safe
+//! for a handler that was not written with a cache in mind.
 
-mod cache_control;
 mod cache_status;
+mod directives;
 #[allow(dead_code, reason = "not asked yet")]
 mod early;
 mod eligibility;
@@ -35,19 +38,37 @@ mod precondition;
 mod range;
 #[allow(dead_code, reason = "not asked yet")]
 mod revalidation;
+mod rules;
+#[allow(dead_code, reason = "what is stale is not served yet")]
+mod stale;
+mod status;
 mod stored_headers;
+mod storing;
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "lists are read by what comes next"
+)]
+mod structured;
 mod target;
+mod targeted;
 mod template;
 #[allow(dead_code, reason = "not asked yet")]
 mod validator;
+#[allow(dead_code, reason = "variants are not told apart yet")]
+mod vary;
 
 use self::http_date::http_date;
 pub(crate) use self::{
-    cache_control::{CacheControl, LONGEST},
     cache_status::{CacheStatus, Detail, Handling},
+    directives::{LONGEST, RequestDirectives, ResponseDirectives},
     eligibility::{Bypass, Circumstances, eligible, may_be_cached},
-    freshness::{Answer, Lifetime, Verdict, judge},
+    freshness::Lifetime,
+    rules::Rules,
+    stale::Staleness,
     stored_headers::stored_headers,
+    storing::{Answer, Keep, Verdict, judge},
     target::Target,
     template::Template,
+    vary::Vary,
 };

@@ -9,7 +9,7 @@ use http::{
 };
 
 use super::{
-    stored_headers,
+    ResponseDirectives, stored_headers,
     validator::{Comparison, EntityTag, Validators},
 };
 
@@ -79,7 +79,7 @@ pub(crate) fn is_about(stored: &HeaderMap, answer: &HeaderMap, now: SystemTime) 
 pub(crate) fn updated(stored: &HeaderMap, answer: &HeaderMap) -> HeaderMap {
     const OF_THE_BODY: [HeaderName; 3] = [CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE];
     let mut headers = stored.clone();
-    let news = stored_headers(answer);
+    let news = stored_headers(answer, &ResponseDirectives::of(answer).withheld, false);
     for name in news.keys().filter(|name| !OF_THE_BODY.contains(name)) {
         headers.remove(name);
         for value in news.get_all(name) {
