@@ -169,6 +169,31 @@ async fn a_truncated_connection_ends_at_the_byte_and_so_does_the_next() {
 }
 
 #[tokio::test]
+async fn garbage_comes_once_before_what_is_said_next() {
+    let (proxy, mut client) = proxied().await;
+    proxy.garbage(Direction::ToClient, b"!!");
+    client.write_all(b"hello").await.unwrap();
+    assert_eq!(hear(&mut client, 7).await, "!!hello");
+    assert_eq!(say(&mut client, "hello").await, "hello");
+    let mut other = connect(&proxy).await;
+    other.write_all(b"hello").await.unwrap();
+    assert_eq!(hear(&mut other, 7).await, "!!hello");
+    proxy.heal();
+    assert_eq!(say(&mut connect(&proxy).await, "clean").await, "clean");
+}
+
+#[tokio::test]
+async fn what_is_repeated_is_said_twice_and_then_no_more() {
+    let (proxy, mut client) = proxied().await;
+    for _ in 0..2 {
+        proxy.repeat(Direction::ToClient);
+        client.write_all(b"hello").await.unwrap();
+        assert_eq!(hear(&mut client, 10).await, "hellohello");
+        assert_eq!(say(&mut client, "again").await, "again");
+    }
+}
+
+#[tokio::test]
 async fn refused_connections_are_reset_and_others_go_on() {
     let (proxy, mut client) = proxied().await;
     say(&mut client, "hello").await;

@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
-use super::faults::{End, Faults, Truncate, Way};
+use super::faults::{End, Faults, Insert, Insertion, Truncate, Way};
 
 #[derive(Debug, Default)]
 pub(super) struct Counters {
@@ -68,14 +68,14 @@ pub(super) async fn carry(
             from_client,
             to_server,
             &faults,
-            |faults| faults.to_server,
+            |faults| faults.to_server.clone(),
             &open.0.to_server,
         );
         let down = pump(
             from_server,
             to_client,
             &faults,
-            |faults| faults.to_client,
+            |faults| faults.to_client.clone(),
             &open.0.to_client,
         );
         tokio::select! {
@@ -124,6 +124,7 @@ async fn pump(
     let taking = async {
         let mut buffer = vec![0; 16 * 1024];
         let mut budget = Budget::default();
+        let mut inserted = None;
         let mut silent = false;
         loop {
             let length = from.read(&mut buffer).await.map_err(reset_by)?;
@@ -137,7 +138,8 @@ async fn pump(
                 continue;
             }
             let (allowed, last) = budget.spend(way.truncate, length);
-            let chunk = (Instant::now() + way.delay, buffer[..allowed].to_vec());
+            let bytes = with_insertion(&way, &mut inserted, &buffer[..allowed]);
+            let chunk = (Instant::now() + way.delay, bytes);
             if sender.send(chunk).await.is_err() || last {
                 drop(sender);
                 return Err(End::Cut);
@@ -157,6 +159,20 @@ async fn pump(
     given?;
     taken?;
     to.shutdown().await.map_err(reset_by)
+}
+
+/// What is passed on for `chunk`; `done` is the insertion that the connection had last.
+fn with_insertion(way: &Way, done: &mut Option<u64>, chunk: &[u8]) -> Vec<u8> {
+    match &way.insert {
+        Some(Insert { number, what }) if *done != Some(*number) => {
+            *done = Some(*number);
+            match what {
+                Insertion::Garbage(bytes) => [bytes, chunk].concat(),
+                Insertion::Repeat => chunk.repeat(2),
+            }
+        }
+        _ => chunk.to_vec(),
+    }
 }
 
 /// A side that broke the connection is answered for by breaking the other one.

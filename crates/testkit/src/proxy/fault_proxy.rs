@@ -10,7 +10,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use super::Direction;
 use super::connection::{Counters, carry, reset};
-use super::faults::{End, Faults, Truncate};
+use super::faults::{End, Faults, Insert, Insertion, Truncate};
 
 /// A TCP proxy on a free port of 127.0.0.1 that does to connections what networks do. Without a fault it passes on
 /// every byte at once.
@@ -22,7 +22,8 @@ pub struct FaultProxy {
     address: SocketAddr,
     faults: watch::Sender<Faults>,
     counters: Arc<Counters>,
-    truncations: AtomicU64,
+    /// How often something was said that each connection does once.
+    said: AtomicU64,
     accepting: JoinHandle<()>,
 }
 
@@ -49,7 +50,7 @@ impl FaultProxy {
             address,
             faults,
             counters,
-            truncations: AtomicU64::new(0),
+            said: AtomicU64::new(0),
             accepting,
         }
     }
@@ -74,9 +75,20 @@ impl FaultProxy {
 
     /// Each connection passes on `bytes` more in this direction and is then closed, in the middle of whatever that is.
     pub fn truncate(&self, direction: Direction, bytes: u64) {
-        let number = self.truncations.fetch_add(1, Ordering::Relaxed);
+        let number = self.said.fetch_add(1, Ordering::Relaxed);
         let truncate = Some(Truncate { number, bytes });
         self.change(|faults| faults.each(direction, |way| way.truncate = truncate));
+    }
+
+    /// Each connection passes on `bytes`, which nobody has sent, once in this direction: before the next that is sent.
+    pub fn garbage(&self, direction: Direction, bytes: &[u8]) {
+        self.insert(direction, Insertion::Garbage(bytes.into()));
+    }
+
+    /// Each connection passes on once in this direction twice what is sent next: all that arrives together, such as one
+    /// reply where nothing else is in flight.
+    pub fn repeat(&self, direction: Direction) {
+        self.insert(direction, Insertion::Repeat);
     }
 
     /// New connections are reset as soon as they are made.
@@ -127,6 +139,12 @@ impl FaultProxy {
             Direction::ToClient => to_client,
             Direction::Both => to_server + to_client,
         }
+    }
+
+    fn insert(&self, direction: Direction, what: Insertion) {
+        let number = self.said.fetch_add(1, Ordering::Relaxed);
+        let insert = Some(Insert { number, what });
+        self.change(|faults| faults.each(direction, |way| way.insert.clone_from(&insert)));
     }
 
     fn end(&self, end: End) {

@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Which bytes a fault is for.
@@ -23,11 +24,12 @@ pub(super) struct Faults {
     pub(super) ends: u64,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Way {
     pub(super) delay: Duration,
     pub(super) black_hole: bool,
     pub(super) truncate: Option<Truncate>,
+    pub(super) insert: Option<Insert>,
 }
 
 /// Each connection passes on `bytes` more since this was said for the `number`th time, and then ends.
@@ -35,6 +37,21 @@ pub(super) struct Way {
 pub(super) struct Truncate {
     pub(super) number: u64,
     pub(super) bytes: u64,
+}
+
+/// Each connection passes on these bytes once since this was said for the `number`th time, beside what it passes on next.
+#[derive(Clone, Debug)]
+pub(super) struct Insert {
+    pub(super) number: u64,
+    pub(super) what: Insertion,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Insertion {
+    /// These bytes, before what is passed on.
+    Garbage(Arc<[u8]>),
+    /// What is passed on, once more.
+    Repeat,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
