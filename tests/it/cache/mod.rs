@@ -4,6 +4,7 @@ mod another_life;
 mod cache_aside;
 mod cluster;
 mod http;
+mod mixed_up;
 mod property;
 mod redis_away;
 mod setup;

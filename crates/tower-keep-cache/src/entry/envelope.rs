@@ -32,7 +32,7 @@ pub(crate) enum Undecodable {
     Foreign,
     /// Written by another version of this crate.
     Version,
-    /// The checksum does not fit.
+    /// The checksum does not fit: damaged, or the entry of another key.
     Checksum,
     /// Cut short, or grown.
     Length,
@@ -44,7 +44,7 @@ impl Envelope {
     /// The most tags that one entry can have.
     pub(crate) const MAX_TAGS: usize = 255;
 
-    /// The bytes of `entry` as a fill with this incarnation and token stores them.
+    /// The bytes of `entry` as a fill with this incarnation and token stores them, under the key with this digest.
     ///
     /// # Panics
     ///
@@ -54,6 +54,7 @@ impl Envelope {
         tags: &[TagId],
         incarnation: &Incarnation,
         stamp: u64,
+        key: &[u8; 32],
     ) -> Bytes {
         let count = u8::try_from(tags.len()).expect("the caller keeps to MAX_TAGS");
         let trailers = entry.trailers.as_ref();
@@ -86,7 +87,7 @@ impl Envelope {
         fields::encode(&entry.headers, &mut out);
         let body = out.len();
         out[BODY_START].copy_from_slice(&(body as u32).to_le_bytes());
-        let checksum = checksum(&out, body);
+        let checksum = checksum(&out, body, key);
         out[CHECKSUM].copy_from_slice(&checksum.to_le_bytes());
         out.extend_from_slice(&entry.body);
         if let Some(trailers) = trailers {
@@ -99,8 +100,8 @@ impl Envelope {
     ///
     /// # Errors
     ///
-    /// If the bytes are not an entry of this version, whole and unchanged.
-    pub(crate) fn open(bytes: Bytes) -> Result<Self, Undecodable> {
+    /// If the bytes are not an entry of this version, whole and unchanged, or not the one of the key with this digest.
+    pub(crate) fn open(bytes: Bytes, key: &[u8; 32]) -> Result<Self, Undecodable> {
         if bytes.len() < TAGS || bytes[..2] != MAGIC {
             return Err(Undecodable::Foreign);
         }
@@ -112,7 +113,7 @@ impl Envelope {
         if body < tags.end || body > bytes.len() {
             return Err(Undecodable::Length);
         }
-        if checksum(&bytes, body) != u32::from_le_bytes(array(&bytes, CHECKSUM)) {
+        if checksum(&bytes, body, key) != u32::from_le_bytes(array(&bytes, CHECKSUM)) {
             return Err(Undecodable::Checksum);
         }
         Ok(Self {
@@ -178,10 +179,11 @@ impl Envelope {
     }
 }
 
-fn checksum(bytes: &[u8], body: usize) -> u32 {
+fn checksum(bytes: &[u8], body: usize, key: &[u8; 32]) -> u32 {
     let start = u32::from_le_bytes(array(bytes, 0..CHECKSUM.start));
     let mut hasher = crc32fast::Hasher::new_with_initial(start);
     hasher.update(&bytes[CHECKSUM.end..body]);
+    hasher.update(key);
     hasher.finalize()
 }
 

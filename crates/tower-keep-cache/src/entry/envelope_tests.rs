@@ -4,6 +4,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::{entry::Kind, tag::Tag};
 
+const KEY: [u8; 32] = [7; 32];
+
 fn incarnation() -> Incarnation {
     Incarnation::from(*b"AAECAwQFBgcICQoL")
 }
@@ -26,7 +28,7 @@ fn entry() -> Entry {
 
 fn encoded(entry: &Entry) -> Bytes {
     let tags = [Tag::from("product:7").id(), Tag::from("products").id()];
-    Envelope::encode(entry, &tags, &incarnation(), 1_795_000_000_123_456)
+    Envelope::encode(entry, &tags, &incarnation(), 1_795_000_000_123_456, &KEY)
 }
 
 #[test]
@@ -34,7 +36,7 @@ fn an_entry_comes_back_as_it_was() {
     let mut entry = entry();
     for trailers in [None, Some(HeaderMap::new()), Some(entry.headers.clone())] {
         entry.trailers = trailers;
-        let envelope = Envelope::open(encoded(&entry)).unwrap();
+        let envelope = Envelope::open(encoded(&entry), &KEY).unwrap();
         assert_eq!(envelope.incarnation(), &incarnation());
         assert_eq!(envelope.stamp(), 1_795_000_000_123_456);
         let tags: Vec<_> = envelope.tags().collect();
@@ -55,14 +57,14 @@ fn a_value_comes_back_as_it_was() {
         5,
         Duration::from_millis(7),
     );
-    let envelope = Envelope::open(encoded(&value)).unwrap();
+    let envelope = Envelope::open(encoded(&value), &KEY).unwrap();
     assert_eq!(envelope.into_entry().unwrap(), value);
 }
 
 #[test]
 fn the_body_of_a_hit_is_a_slice_of_the_reply() {
     let bytes = encoded(&entry());
-    let body = Envelope::open(bytes.clone())
+    let body = Envelope::open(bytes.clone(), &KEY)
         .unwrap()
         .into_entry()
         .unwrap()
@@ -86,7 +88,13 @@ fn an_entry_with_one_tag_takes_at_most_96_bytes_over_body_and_headers() {
             HeaderValue::from_static(value),
         );
     }
-    let bytes = Envelope::encode(&entry, &[Tag::from("a").id()], &incarnation(), 1 << 52);
+    let bytes = Envelope::encode(
+        &entry,
+        &[Tag::from("a").id()],
+        &incarnation(),
+        1 << 52,
+        &KEY,
+    );
     let headers: usize = entry
         .headers
         .iter()
@@ -102,16 +110,26 @@ fn another_version_is_told_apart_from_damage() {
     let damaged = |at: usize, value: u8| {
         let mut bytes = bytes.to_vec();
         bytes[at] = value;
-        Envelope::open(bytes.into()).unwrap_err()
+        Envelope::open(bytes.into(), &KEY).unwrap_err()
     };
     assert_eq!(damaged(0, b'X'), Undecodable::Foreign);
     assert_eq!(damaged(2, VERSION + 1), Undecodable::Version);
     assert_eq!(damaged(STAMP.start, 0), Undecodable::Checksum);
     assert_eq!(damaged(TAGS, bytes[TAGS] ^ 1), Undecodable::Checksum);
     assert_eq!(
-        Envelope::open(Bytes::new()).unwrap_err(),
+        Envelope::open(Bytes::new(), &KEY).unwrap_err(),
         Undecodable::Foreign
     );
+}
+
+#[test]
+fn the_entry_of_another_key_is_none() {
+    for byte in 0..KEY.len() {
+        let mut other = KEY;
+        other[byte] ^= 1;
+        let opened = Envelope::open(encoded(&entry()), &other);
+        assert_eq!(opened.unwrap_err(), Undecodable::Checksum);
+    }
 }
 
 #[test]
@@ -120,7 +138,7 @@ fn a_truncated_or_grown_entry_is_refused_at_every_length() {
     with_trailers.trailers = Some(entry().headers);
     for entry in [entry(), with_trailers] {
         let whole = encoded(&entry);
-        let read = |bytes| Envelope::open(bytes).and_then(Envelope::into_entry);
+        let read = |bytes| Envelope::open(bytes, &KEY).and_then(Envelope::into_entry);
         for length in 0..whole.len() {
             assert!(read(whole.slice(..length)).is_err(), "{length}");
         }
@@ -133,7 +151,7 @@ fn a_truncated_or_grown_entry_is_refused_at_every_length() {
 proptest! {
     #[test]
     fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-        let _ = Envelope::open(bytes.into()).and_then(Envelope::into_entry);
+        let _ = Envelope::open(bytes.into(), &KEY).and_then(Envelope::into_entry);
     }
 
     /// With magic, version and checksum right, so that everything behind them is reached.
@@ -146,9 +164,9 @@ proptest! {
         bytes[..4].copy_from_slice(&[MAGIC[0], MAGIC[1], VERSION, tags]);
         let body = body.min(bytes.len() as u32).max(8);
         bytes[BODY_START].copy_from_slice(&body.to_le_bytes());
-        let checksum = checksum(&bytes, body as usize);
+        let checksum = checksum(&bytes, body as usize, &KEY);
         bytes[CHECKSUM].copy_from_slice(&checksum.to_le_bytes());
-        let _ = Envelope::open(bytes.into()).and_then(Envelope::into_entry);
+        let _ = Envelope::open(bytes.into(), &KEY).and_then(Envelope::into_entry);
     }
 
     /// One byte changed anywhere before the body is seen.
@@ -158,7 +176,7 @@ proptest! {
         let body = bytes.len() - entry().body.len();
         let mut changed = bytes.to_vec();
         changed[at.index(body)] ^= flip;
-        prop_assert!(Envelope::open(changed.into()).is_err());
+        prop_assert!(Envelope::open(changed.into(), &KEY).is_err());
     }
 
     #[test]
@@ -182,6 +200,6 @@ proptest! {
             stored_at,
             ttl: Duration::from_millis(ttl),
         };
-        prop_assert_eq!(Envelope::open(encoded(&entry)).unwrap().into_entry().unwrap(), entry);
+        prop_assert_eq!(Envelope::open(encoded(&entry), &KEY).unwrap().into_entry().unwrap(), entry);
     }
 }

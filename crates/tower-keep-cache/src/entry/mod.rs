@@ -9,7 +9,7 @@
 //! | 0 | 2 | magic, `TK` |
 //! | 2 | 1 | format version |
 //! | 3 | 1 | number of tags |
-//! | 4 | 4 | CRC-32 of everything from 8 to the body, begun with the bytes 0 to 4 |
+//! | 4 | 4 | CRC-32 of everything from 8 to the body and the digest of the key, begun with the bytes 0 to 4 |
 //! | 8 | 4 | where the body starts |
 //! | 12 | 16 | incarnation of the partition that the entry was stored in |
 //! | 28 | 8 | stamp: the token of the fill that stored it, µs |
@@ -22,7 +22,8 @@
 //! Body and trailers are outside of the checksum: a hit takes the body out of Redis's answer as a
 //! slice and never walks it, so that a hit on 100 KiB costs what a hit on 1 KiB costs. TCP has
 //! checked those bytes already. The checksum is there for what decides whether and how an entry is
-//! served, and against another program's value under our key.
+//! served, and against another program's value under our key. It also says whose the entry is: a reply
+//! that a client hands to the wrong request is a miss, and no other visitor's page.
 //!
 //! Whatever cannot be read is a miss: the value of another version, of a truncated write or of
 //! chance. No sequence of bytes makes decoding panic.

@@ -16,6 +16,8 @@ use crate::{
 /// One answer of Redis about one entry: values that were there at one moment, as one command read them.
 #[derive(Clone, Debug)]
 pub(super) struct Reading {
+    /// The digest of the entry's key.
+    pub(super) key: [u8; 32],
     /// The tags that were asked for.
     pub(super) asked: Arc<[TagId]>,
     /// The record, the entry, and the values of the tags: in the order of [`Place::reading`](super::names::Place::reading).
@@ -50,7 +52,7 @@ impl Reading {
     fn weigh(&mut self) -> Result<Verdict, MissCause> {
         let entry = self.values.get_mut(ENTRY).and_then(Option::take);
         let entry = entry.ok_or(MissCause::Absent)?;
-        let envelope = Envelope::open(entry).map_err(MissCause::Undecodable)?;
+        let envelope = Envelope::open(entry, &self.key).map_err(MissCause::Undecodable)?;
         let stamp = envelope.stamp();
         let record = self.text(RECORD).and_then(Record::start);
         let (_, epoch, _) = record
@@ -145,10 +147,11 @@ mod tests {
         let record = format!("{} 50 200 150", incarnation.as_bytes().escape_ascii());
         let mut values = vec![
             Some(record.into()),
-            Some(Envelope::encode(&entry, &ids, &incarnation, 100)),
+            Some(Envelope::encode(&entry, &ids, &incarnation, 100, &[1; 32])),
         ];
         values.extend(asked.iter().map(|&(_, value)| value.map(Bytes::from)));
         Reading {
+            key: [1; 32],
             asked: asked.iter().map(|&(tag, _)| Tag::from(tag).id()).collect(),
             values,
         }

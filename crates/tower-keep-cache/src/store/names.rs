@@ -34,7 +34,8 @@ pub(super) struct PartitionNames {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place<'a> {
     pub(super) partition: &'a PartitionNames,
-    digest: [u8; 32],
+    /// Of the entry's key.
+    pub(super) digest: [u8; 32],
 }
 
 impl Names {

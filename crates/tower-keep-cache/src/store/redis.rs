@@ -194,7 +194,7 @@ impl RedisStore {
             Bytes::copy_from_slice(lease.incarnation.as_bytes()),
             lease.token.to_string().into(),
             Bytes::copy_from_slice(lease.nonce.as_bytes()),
-            Envelope::encode(entry, tags, &lease.incarnation, lease.token),
+            Envelope::encode(entry, tags, &lease.incarnation, lease.token, &place.digest),
             millis(ttl.max(Duration::from_millis(1))),
             millis(ttl + MARGIN),
             millis(RECORD.max(ttl + 2 * MARGIN)),
@@ -335,7 +335,11 @@ impl RedisStore {
         asked: Arc<[TagId]>,
     ) -> Result<Reading, CommandError> {
         let values = self.redis.mget(place.reading(&asked)).await?;
-        Ok(Reading { asked, values })
+        Ok(Reading {
+            key: place.digest,
+            asked,
+            values,
+        })
     }
 
     async fn read_with_lease(
@@ -347,7 +351,12 @@ impl RedisStore {
         keys.push(place.lease());
         let mut values = self.redis.mget(keys).await?;
         let lease = values.pop().flatten();
-        Ok((Reading { asked, values }, lease))
+        let reading = Reading {
+            key: place.digest,
+            asked,
+            values,
+        };
+        Ok((reading, lease))
     }
 
     async fn with_lease(

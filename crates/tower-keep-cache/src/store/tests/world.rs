@@ -348,6 +348,7 @@ impl World {
             let asked = second.first.asked.iter().chain(later.asked.iter());
             let tags = &later.values[2..];
             Reading {
+                key: place.digest,
                 asked: asked.copied().collect(),
                 values: [&*second.first.values, tags].concat(),
             }
