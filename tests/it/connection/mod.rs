@@ -4,6 +4,7 @@ mod acl;
 mod basics;
 mod cluster;
 mod credentials;
+mod garbage;
 mod limits;
 mod load;
 mod logs;

@@ -184,6 +184,15 @@ impl Core {
         });
     }
 
+    /// A command was given the reply of another, as after a reply that came twice: so will be all that follow, until
+    /// there is a new connection.
+    pub(super) fn out_of_step(&self) {
+        self.trip_all(&Cause::Disconnected(
+            "a command was given the reply of another".into(),
+        ));
+        self.reconnect();
+    }
+
     /// A connection was made.
     ///
     /// Its number is never seen while a gate is open that was opened for the one before: whoever finds both a new

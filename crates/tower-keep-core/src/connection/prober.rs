@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use fred::{interfaces::ClusterInterface, types::Resp3Frame};
 use tokio::time::{Instant, sleep};
 
@@ -178,11 +179,17 @@ impl Prober {
             .resize_with(self.keys.len(), ServerClock::default);
     }
 
-    /// Each master must answer.
+    /// Each master must answer, and answer this.
     async fn probe_reads(&self) -> Option<Finding> {
         for key in &*self.keys {
-            let ping = Command::read("PING").beside(Some(key));
-            let unwell = finding(&self.core.probe(ping).await)?;
+            let token = Bytes::from(format!("keep:{}", self.core.now().as_micros()));
+            let ping = Command::read("PING").beside(Some(key)).arg(token.clone());
+            let answer = self.core.probe(ping).await;
+            if is_anothers(&answer, &token) {
+                self.core.out_of_step();
+                return None;
+            }
+            let unwell = finding(&answer)?;
             if !matches!(unwell, Finding::Well) {
                 return Some(unwell);
             }
@@ -283,13 +290,13 @@ async fn probe_write(
     script: &Script,
     key: &Key,
 ) -> (Option<Finding>, Option<(u64, u64, u64)>) {
-    let call = |name, source: &bytes::Bytes| {
+    let call = |name, source: &Bytes| {
         Command::write(name)
             .beside(Some(key))
             .arg(source.clone())
             .number(1)
             .key(key.clone())
-            .arg(bytes::Bytes::from_static(PROBE_TTL_MS.as_bytes()))
+            .arg(Bytes::from_static(PROBE_TTL_MS.as_bytes()))
     };
     let mut sent = core.now();
     let mut answer = core.probe(call("EVALSHA", &script.sha)).await;
@@ -322,6 +329,15 @@ fn finding(answer: &Answer) -> Option<Finding> {
         }),
         Ok(_) => Some(Finding::Well),
         Err(_) => None,
+    }
+}
+
+/// Whether this is no reply to a `PING` with that token. An error may be one: a denial, or a server that loads.
+fn is_anothers(answer: &Answer, token: &Bytes) -> bool {
+    match answer {
+        Ok(Resp3Frame::BlobString { data, .. }) => data != token,
+        Ok(Resp3Frame::SimpleError { .. }) | Err(_) => false,
+        Ok(_) => true,
     }
 }
 

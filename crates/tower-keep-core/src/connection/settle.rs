@@ -177,7 +177,10 @@ impl Core {
             ErrorKind::Routing if error.details() == "Too many redirections." => {
                 CommandError::Moving
             }
-            ErrorKind::Canceled | ErrorKind::IO | ErrorKind::Routing => CommandError::Interrupted,
+            // Protocol: what came was no reply, and the connection was given up with all that was in flight.
+            ErrorKind::Canceled | ErrorKind::IO | ErrorKind::Routing | ErrorKind::Protocol => {
+                CommandError::Interrupted
+            }
             ErrorKind::Auth => CommandError::Auth,
             ErrorKind::Cluster => CommandError::Cluster,
             _ if *self.closing.borrow() => CommandError::Closed,
