@@ -25,7 +25,7 @@ use super::{
 use crate::{
     entry::Entry,
     key::EntryKey,
-    store::{Lookup, MissCause, Poll, Store},
+    store::{Found, Lookup, MissCause, Poll, Store},
     tag::{Tag, TagId},
 };
 
@@ -51,6 +51,15 @@ pub(crate) enum Admission {
 pub(crate) struct Hit {
     pub(crate) entry: Arc<Entry>,
     pub(crate) tags: Arc<[TagId]>,
+}
+
+impl From<Found> for Hit {
+    fn from(found: Found) -> Self {
+        Self {
+            entry: found.entry,
+            tags: found.tags,
+        }
+    }
 }
 
 /// What a flight has brought.
@@ -132,11 +141,11 @@ impl Engine {
         };
         let belief = self.believe().ok()?;
         match store.lookup(key) {
-            Lookup::Hit { entry, tags } if !belief.blocked.covers(&tags) => {
+            Lookup::Hit(found) if !belief.blocked.covers(&found.tags) => {
                 telemetry::hit();
-                Some(Hit { entry, tags })
+                Some(found.into())
             }
-            Lookup::Hit { .. } | Lookup::Miss(_) => None,
+            Lookup::Hit(_) | Lookup::Miss(_) => None,
         }
     }
 
@@ -268,8 +277,8 @@ impl Engine {
         let found = self.store.lookup(key, expected).await?;
         self.still(&belief)?;
         Ok(match found {
-            Lookup::Hit { entry, tags } if !belief.blocked.covers(&tags) => Ok(Hit { entry, tags }),
-            Lookup::Hit { .. } => Err(MissCause::Invalidated),
+            Lookup::Hit(found) if !belief.blocked.covers(&found.tags) => Ok(found.into()),
+            Lookup::Hit(_) => Err(MissCause::Invalidated),
             Lookup::Miss(cause) => Err(cause),
         })
     }
@@ -284,8 +293,8 @@ impl Engine {
         let found = self.store.poll(key, expected).await?;
         self.still(&belief)?;
         Ok(match found {
-            Poll::Hit { tags, .. } if belief.blocked.covers(&tags) => Watched::Blocked,
-            Poll::Hit { entry, tags } => Watched::Found(Hit { entry, tags }),
+            Poll::Hit(found) if belief.blocked.covers(&found.tags) => Watched::Blocked,
+            Poll::Hit(found) => Watched::Found(found.into()),
             Poll::LeaseHeld => Watched::Held,
             Poll::LeaseGone => Watched::Free,
         })

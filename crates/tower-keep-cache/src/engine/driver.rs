@@ -351,7 +351,7 @@ impl Driver {
         let stored = self
             .engine
             .store
-            .store(&self.key, lease, &tags, &entry, ttl)
+            .store(&self.key, lease, &tags, &entry, ttl, None)
             .await;
         match stored {
             Ok(Stored::Stored) => {

@@ -56,44 +56,29 @@ impl Envelope {
         stamp: u64,
         key: &[u8; 32],
     ) -> Bytes {
-        let count = u8::try_from(tags.len()).expect("the caller keeps to MAX_TAGS");
         let trailers = entry.trailers.as_ref();
-        let metadata = Metadata {
-            kind: entry.kind,
-            status: entry.status.as_u16(),
-            stored_at: entry.stored_at,
-            ttl: entry.ttl.as_millis() as u64,
-            headers: entry.headers.len() as u32,
-            body: entry.body.len() as u32,
-            trailers: trailers.map(|trailers| trailers.len() as u32),
-        };
-        let mut out = Vec::with_capacity(
-            TAGS + tags.len() * TagId::LENGTH
-                + Metadata::LENGTH
-                + fields::encoded_length(&entry.headers)
-                + entry.body.len()
-                + trailers.map_or(0, fields::encoded_length),
-        );
-        out.extend_from_slice(&MAGIC);
-        out.extend_from_slice(&[VERSION, count]);
-        out.extend_from_slice(&[0; CHECKSUM.end - CHECKSUM.start]);
-        out.extend_from_slice(&[0; BODY_START.end - BODY_START.start]);
-        out.extend_from_slice(incarnation.as_bytes());
-        out.extend_from_slice(&stamp.to_le_bytes());
-        for tag in tags {
-            out.extend_from_slice(&tag.0);
-        }
-        metadata.encode(&mut out);
-        fields::encode(&entry.headers, &mut out);
-        let body = out.len();
-        out[BODY_START].copy_from_slice(&(body as u32).to_le_bytes());
-        let checksum = checksum(&out, body, key);
-        out[CHECKSUM].copy_from_slice(&checksum.to_le_bytes());
+        let behind = entry.body.len() + trailers.map_or(0, fields::encoded_length);
+        let mut out = head(entry, tags, incarnation, stamp, key, behind);
         out.extend_from_slice(&entry.body);
         if let Some(trailers) = trailers {
             fields::encode(trailers, &mut out);
         }
         Bytes::from(out)
+    }
+
+    /// As [`encode`](Self::encode), without body and trailers, for which the caller has others of the same length.
+    ///
+    /// # Panics
+    ///
+    /// With more than [`MAX_TAGS`](Self::MAX_TAGS) tags.
+    pub(crate) fn encode_head(
+        entry: &Entry,
+        tags: &[TagId],
+        incarnation: &Incarnation,
+        stamp: u64,
+        key: &[u8; 32],
+    ) -> Bytes {
+        head(entry, tags, incarnation, stamp, key, 0).into()
     }
 
     /// Reads the fixed part and the tags, and compares the checksum.
@@ -177,6 +162,50 @@ impl Envelope {
                 .ok_or(Undecodable::Length),
         }
     }
+}
+
+/// Everything before the body, with room for so many bytes more.
+fn head(
+    entry: &Entry,
+    tags: &[TagId],
+    incarnation: &Incarnation,
+    stamp: u64,
+    key: &[u8; 32],
+    room: usize,
+) -> Vec<u8> {
+    let count = u8::try_from(tags.len()).expect("the caller keeps to MAX_TAGS");
+    let trailers = entry.trailers.as_ref();
+    let metadata = Metadata {
+        kind: entry.kind,
+        status: entry.status.as_u16(),
+        stored_at: entry.stored_at,
+        ttl: entry.ttl.as_millis() as u64,
+        headers: entry.headers.len() as u32,
+        body: entry.body.len() as u32,
+        trailers: trailers.map(|trailers| trailers.len() as u32),
+    };
+    let mut out = Vec::with_capacity(
+        TAGS + tags.len() * TagId::LENGTH
+            + Metadata::LENGTH
+            + fields::encoded_length(&entry.headers)
+            + room,
+    );
+    out.extend_from_slice(&MAGIC);
+    out.extend_from_slice(&[VERSION, count]);
+    out.extend_from_slice(&[0; CHECKSUM.end - CHECKSUM.start]);
+    out.extend_from_slice(&[0; BODY_START.end - BODY_START.start]);
+    out.extend_from_slice(incarnation.as_bytes());
+    out.extend_from_slice(&stamp.to_le_bytes());
+    for tag in tags {
+        out.extend_from_slice(&tag.0);
+    }
+    metadata.encode(&mut out);
+    fields::encode(&entry.headers, &mut out);
+    let body = out.len();
+    out[BODY_START].copy_from_slice(&(body as u32).to_le_bytes());
+    let checksum = checksum(&out, body, key);
+    out[CHECKSUM].copy_from_slice(&checksum.to_le_bytes());
+    out
 }
 
 fn checksum(bytes: &[u8], body: usize, key: &[u8; 32]) -> u32 {

@@ -39,14 +39,39 @@ impl Lease {
     }
 }
 
+/// Which storing of an entry this is: an entry that is stored again, with the same content or another, is another one.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Revision {
+    pub(super) incarnation: Incarnation,
+    /// The token of the fill that stored it.
+    pub(super) stamp: u64,
+}
+
+impl Revision {
+    /// As the entry's bytes have it.
+    pub(super) fn to_bytes(self) -> Bytes {
+        [
+            self.incarnation.as_bytes().as_slice(),
+            &self.stamp.to_le_bytes(),
+        ]
+        .concat()
+        .into()
+    }
+}
+
+/// An entry, with the tags that it was stored with.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Found {
+    pub(crate) entry: Arc<Entry>,
+    pub(crate) tags: Arc<[TagId]>,
+    pub(crate) revision: Revision,
+}
+
 /// What a lookup found.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Lookup {
-    /// An entry that no invalidation has overtaken, with the tags that it was stored with.
-    Hit {
-        entry: Arc<Entry>,
-        tags: Arc<[TagId]>,
-    },
+    /// An entry that no invalidation has overtaken.
+    Hit(Found),
     Miss(MissCause),
 }
 
@@ -70,10 +95,7 @@ pub(crate) enum MissCause {
 /// What one who waits for another process's fill found.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Poll {
-    Hit {
-        entry: Arc<Entry>,
-        tags: Arc<[TagId]>,
-    },
+    Hit(Found),
     /// Somebody is filling, and may still store.
     LeaseHeld,
     /// Nobody is filling, or in vain: the next `begin_fill` gets the lease.
@@ -113,4 +135,6 @@ pub(crate) enum RefusedCause {
     Invalidated,
     /// More tags than an entry can name.
     TooManyTags,
+    /// The entry that the handler was asked about is gone, or another one has taken its place (R10).
+    Replaced,
 }

@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 use tower_keep_core::connection::CommandError;
 
 use super::{
-    answer::{Begin, Lease, Lookup, Poll, Stored},
+    answer::{Begin, Lease, Lookup, Poll, Revision, Stored},
     memory::MemoryStore,
     redis::RedisStore,
 };
@@ -78,6 +78,9 @@ impl Store {
 
     /// Stores what the lease's fill has loaded, to be kept for `ttl`. The lease is spent, whatever the
     /// answer. Never to be repeated.
+    ///
+    /// `renewed`: the entry's body is that of this one, which is then all that may lie there (R10): a new head is
+    /// put before it. Another one's body with this head would be an answer that nobody has given.
     pub(crate) async fn store(
         &self,
         key: &EntryKey,
@@ -85,11 +88,12 @@ impl Store {
         tags: &[TagId],
         entry: &Arc<Entry>,
         ttl: Duration,
+        renewed: Option<Revision>,
     ) -> Result<Stored, CommandError> {
         let ttl = ttl.min(Self::FOR_EVER);
         match self {
-            Self::Memory(store) => Ok(store.store(key, &lease, tags, entry, ttl)),
-            Self::Redis(store) => store.store(key, &lease, tags, entry, ttl).await,
+            Self::Memory(store) => Ok(store.store(key, &lease, tags, entry, ttl, renewed)),
+            Self::Redis(store) => store.store(key, &lease, tags, entry, ttl, renewed).await,
         }
     }
 

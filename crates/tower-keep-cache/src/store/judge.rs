@@ -5,13 +5,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{
-    answer::{Lease, MissCause},
+    answer::{Found, Lease, MissCause, Revision},
     record::{Nonce, Record, number},
 };
-use crate::{
-    entry::{Entry, Envelope},
-    tag::TagId,
-};
+use crate::{entry::Envelope, tag::TagId};
 
 /// One answer of Redis about one entry: values that were there at one moment, as one command read them.
 #[derive(Clone, Debug)]
@@ -30,10 +27,7 @@ const TAGS: usize = 2;
 
 #[derive(Debug)]
 pub(super) enum Verdict {
-    Servable {
-        entry: Arc<Entry>,
-        tags: Arc<[TagId]>,
-    },
+    Servable(Found),
     Miss(MissCause),
     /// The entry has tags that were not asked for, and nothing else is known against it. They have to be
     /// read together with the entry: read later, perhaps from a server that has taken over and started
@@ -79,11 +73,16 @@ impl Reading {
         if !all_asked {
             return Ok(Verdict::Unexpected { tags });
         }
+        let revision = Revision {
+            incarnation: *envelope.incarnation(),
+            stamp,
+        };
         let entry = envelope.into_entry().map_err(MissCause::Undecodable)?;
-        Ok(Verdict::Servable {
+        Ok(Verdict::Servable(Found {
             entry: Arc::new(entry),
             tags,
-        })
+            revision,
+        }))
     }
 
     /// R5: whether the holder of `lease` can still store, as far as the tags that were asked for say.
@@ -137,7 +136,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::tag::Tag;
+    use crate::{entry::Entry, tag::Tag};
 
     /// A reading of an entry with stamp 100 and these tags, when the asked ones have these values.
     fn reading(own: &[&str], asked: &[(&str, Option<&'static str>)]) -> Reading {
@@ -160,7 +159,7 @@ mod tests {
     fn cause(reading: Reading) -> Option<MissCause> {
         match reading.judge() {
             Verdict::Miss(cause) => Some(cause),
-            Verdict::Servable { .. } => None,
+            Verdict::Servable(_) => None,
             Verdict::Unexpected { tags } => panic!("unexpected: {tags:?}"),
         }
     }

@@ -10,7 +10,7 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
-    answer::{Begin, Lease, Lookup, Poll, Stored},
+    answer::{Begin, Lease, Lookup, Poll, Revision, Stored},
     partition::Partition,
     record::Nonce,
 };
@@ -79,9 +79,11 @@ impl MemoryStore {
         tags: &[TagId],
         entry: &Arc<Entry>,
         ttl: Duration,
+        renewed: Option<Revision>,
     ) -> Stored {
         let now = self.clock.now();
-        self.partition(key).store(now, key, lease, tags, entry, ttl)
+        self.partition(key)
+            .store(now, key, lease, tags, entry, ttl, renewed)
     }
 
     pub(crate) fn release(&self, key: &EntryKey, lease: &Lease) {
@@ -213,7 +215,7 @@ mod tests {
                 .map(|name| EntryKey::from_parts(&[name, &round.to_be_bytes()]));
             let lease = begin(&store, &inner);
             assert_eq!(
-                store.store(&inner, &lease, &tags, &entry(), MINUTE),
+                store.store(&inner, &lease, &tags, &entry(), MINUTE, None),
                 Stored::Stored
             );
             let start = Barrier::new(2);
@@ -224,12 +226,12 @@ mod tests {
                 });
                 start.wait();
                 let lease = begin(&store, &outer);
-                let hit = matches!(store.lookup(&inner), Lookup::Hit { .. });
+                let hit = matches!(store.lookup(&inner), Lookup::Hit(_));
                 (lease, hit)
             });
             if hit {
                 used += 1;
-                let stored = store.store(&outer, &lease, &tags, &entry(), MINUTE);
+                let stored = store.store(&outer, &lease, &tags, &entry(), MINUTE, None);
                 assert_ne!(stored, Stored::Stored, "round {round}");
             }
         }

@@ -27,6 +27,7 @@
 //! | R4: a missing tag is made at the floor | `record.lua` | C3: `without_r4_floor_a_stale_entry_is_found` |
 //! | R5: a void lease is taken over | `begin_fill.lua` | `without_r5_takeover_a_wait_for_a_void_lease_is_found` (with it: `a_lease_that_lasts_too_long_is_taken_over`) |
 //! | R6: an entry is judged by one reading of it and all its tags | [`judge`] | C8: `without_r6_one_reading_a_stale_read_is_found` |
+//! | R10: a new head is put before the body that the handler was asked about | `store.lua` | C10: `without_r10_one_answers_head_before_anothers_body_is_found` |
 //! | R12: what is put was read after the token | the engine, on `begin_fill` and `store` | C11: there |
 //!
 //! R4 has two sides. `begin_fill` makes the tags that a fill expects, so that an invalidation of anything else
@@ -64,9 +65,9 @@ mod tags;
 mod tests;
 
 #[cfg(test)]
-pub(crate) use self::memory::MemoryStore;
+pub(crate) use self::{answer::Revision, memory::MemoryStore};
 pub(crate) use self::{
-    answer::{Begin, Lease, Lookup, MissCause, Poll, RefusedCause, Stored},
+    answer::{Begin, Found, Lease, Lookup, MissCause, Poll, RefusedCause, Stored},
     backend::Store,
     memory::MemoryStores,
     record::Incarnation,

@@ -6,7 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    answer::{Begin, Lease, Lookup, MissCause, Poll, RefusedCause, Stored},
+    answer::{Begin, Found, Lease, Lookup, MissCause, Poll, RefusedCause, Revision, Stored},
     record::{Nonce, Record},
     shelf::{Kept, Shelf},
     tags::Tags,
@@ -54,17 +54,18 @@ impl Partition {
             return Lookup::Miss(MissCause::Absent);
         };
         match judge(self.record.as_ref(), kept) {
-            None => Lookup::Hit {
+            None => Lookup::Hit(Found {
                 entry: Arc::clone(&kept.entry),
                 tags: Arc::clone(&kept.tags),
-            },
+                revision: kept.revision,
+            }),
             Some(cause) => Lookup::Miss(cause),
         }
     }
 
     pub(super) fn poll(&mut self, now: u64, key: &EntryKey, expected: &[TagId]) -> Poll {
-        if let Lookup::Hit { entry, tags } = self.lookup(now, key) {
-            return Poll::Hit { entry, tags };
+        if let Lookup::Hit(found) = self.lookup(now, key) {
+            return Poll::Hit(found);
         }
         let Some(record) = &self.record else {
             return Poll::LeaseGone;
@@ -128,6 +129,10 @@ impl Partition {
         true
     }
 
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "what the script is given, in its order"
+    )]
     pub(super) fn store(
         &mut self,
         now: u64,
@@ -136,6 +141,7 @@ impl Partition {
         tags: &[TagId],
         entry: &Arc<Entry>,
         ttl: Duration,
+        renewed: Option<Revision>,
     ) -> Stored {
         if tags.len() > Envelope::MAX_TAGS {
             self.release(key, lease);
@@ -162,6 +168,8 @@ impl Partition {
             || !cells.iter().all(|cell| cell.is_below(lease.token))
         {
             Some(RefusedCause::Invalidated)
+        } else if renewed.is_some_and(|renewed| !self.shelf.holds(key, renewed, now)) {
+            Some(RefusedCause::Replaced)
         } else {
             None
         };
@@ -172,8 +180,10 @@ impl Partition {
             entry: Arc::clone(entry),
             tags: tags.into(),
             cells,
-            incarnation: lease.incarnation,
-            stamp: lease.token,
+            revision: Revision {
+                incarnation: lease.incarnation,
+                stamp: lease.token,
+            },
             expires_at: now.saturating_add(ttl.as_micros() as u64),
         };
         self.shelf.put(key, kept);
@@ -240,13 +250,17 @@ impl Lease {
 
 /// R6: why an entry may not be served, if it may not.
 fn judge(record: Option<&Record>, kept: &Kept) -> Option<MissCause> {
-    let Some(record) = record.filter(|record| record.incarnation == kept.incarnation) else {
+    let Some(record) = record.filter(|record| record.incarnation == kept.revision.incarnation)
+    else {
         return Some(MissCause::OtherIncarnation);
     };
-    if record.epoch >= kept.stamp {
+    if record.epoch >= kept.revision.stamp {
         return Some(MissCause::Invalidated);
     }
-    let stale = kept.cells.iter().find(|cell| !cell.is_below(kept.stamp))?;
+    let stale = kept
+        .cells
+        .iter()
+        .find(|cell| !cell.is_below(kept.revision.stamp))?;
     Some(match stale.value() {
         None => MissCause::TagMissing,
         Some(_) => MissCause::Invalidated,

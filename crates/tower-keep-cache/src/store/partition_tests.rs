@@ -92,8 +92,7 @@ fn copy(kept: &Kept) -> Kept {
         entry: Arc::clone(&kept.entry),
         tags: Arc::clone(&kept.tags),
         cells: kept.cells.clone(),
-        incarnation: kept.incarnation,
-        stamp: kept.stamp,
+        revision: kept.revision,
         expires_at: kept.expires_at,
     }
 }

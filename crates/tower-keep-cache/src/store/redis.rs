@@ -9,7 +9,7 @@ use tower_keep_core::{
 };
 
 use super::{
-    answer::{Begin, Lease, Lookup, MissCause, Poll, RefusedCause, Stored},
+    answer::{Begin, Lease, Lookup, MissCause, Poll, RefusedCause, Revision, Stored},
     judge::{Reading, Verdict},
     names::{Names, PartitionNames, Place},
     record::{Incarnation, Nonce},
@@ -102,7 +102,7 @@ impl RedisStore {
         let tags = tags.unwrap_or_else(|| ids(expected));
         let place = self.place(key);
         match self.read(&place, tags).await?.judge() {
-            Verdict::Servable { entry, tags } => Ok(Lookup::Hit { entry, tags }),
+            Verdict::Servable(found) => Ok(Lookup::Hit(found)),
             Verdict::Miss(cause) => Ok(Lookup::Miss(cause)),
             // Boxed, so that who needs one reading does not carry the room for two.
             Verdict::Unexpected { tags } => Box::pin(self.read_again(key, &place, tags)).await,
@@ -118,12 +118,12 @@ impl RedisStore {
         let (reading, lease) = self.read_with_lease(&place, expected.into()).await?;
         let held = lease.is_some_and(|lease| reading.is_good(&lease));
         let found = match reading.judge() {
-            Verdict::Servable { entry, tags } => Lookup::Hit { entry, tags },
+            Verdict::Servable(found) => Lookup::Hit(found),
             Verdict::Miss(cause) => Lookup::Miss(cause),
             Verdict::Unexpected { tags } => self.read_again(key, &place, tags).await?,
         };
         Ok(match found {
-            Lookup::Hit { entry, tags } => Poll::Hit { entry, tags },
+            Lookup::Hit(found) => Poll::Hit(found),
             Lookup::Miss(_) if held => Poll::LeaseHeld,
             Lookup::Miss(_) => Poll::LeaseGone,
         })
@@ -182,6 +182,7 @@ impl RedisStore {
         tags: &[TagId],
         entry: &Entry,
         ttl: Duration,
+        renewed: Option<Revision>,
     ) -> Result<Stored, CommandError> {
         if tags.len() > Envelope::MAX_TAGS {
             self.release(key, lease).await?;
@@ -190,15 +191,20 @@ impl RedisStore {
         let place = self.place(key);
         let mut keys = vec![place.partition.record(), place.lease(), place.entry()];
         keys.extend(tags.iter().map(|&tag| place.partition.tag(tag)));
-        let args = vec![
+        let encode = match renewed {
+            None => Envelope::encode,
+            Some(_) => Envelope::encode_head,
+        };
+        let mut args = vec![
             Bytes::copy_from_slice(lease.incarnation.as_bytes()),
             lease.token.to_string().into(),
             Bytes::copy_from_slice(lease.nonce.as_bytes()),
-            Envelope::encode(entry, tags, &lease.incarnation, lease.token, &place.digest),
+            encode(entry, tags, &lease.incarnation, lease.token, &place.digest),
             millis(ttl.max(Duration::from_millis(1))),
             millis(ttl + MARGIN),
             millis(RECORD.max(ttl + 2 * MARGIN)),
         ];
+        args.extend(renewed.map(Revision::to_bytes));
         let answer = self
             .redis
             .script(&self.shared.scripts.store, keys, args)
@@ -209,6 +215,7 @@ impl RedisStore {
             3 => Stored::Refused(RefusedCause::OtherIncarnation),
             4 => Stored::Refused(RefusedCause::FutureToken),
             5 => Stored::Refused(RefusedCause::Invalidated),
+            6 => Stored::Refused(RefusedCause::Replaced),
             other => return Err(unexpected(other)),
         })
     }
@@ -316,7 +323,7 @@ impl RedisStore {
     ) -> Result<Lookup, CommandError> {
         self.shared.remembered.remember(key, &tags);
         Ok(match self.read(place, tags).await?.judge() {
-            Verdict::Servable { entry, tags } => Lookup::Hit { entry, tags },
+            Verdict::Servable(found) => Lookup::Hit(found),
             Verdict::Miss(cause) => Lookup::Miss(cause),
             Verdict::Unexpected { tags } => {
                 self.shared.remembered.remember(key, &tags);

@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use super::{record::Incarnation, tags::Cell};
+use super::{answer::Revision, tags::Cell};
 use crate::{
     entry::Entry,
     key::{EntryKey, KeyMap},
@@ -15,8 +15,7 @@ pub(super) struct Kept {
     pub(super) entry: Arc<Entry>,
     pub(super) tags: Arc<[TagId]>,
     pub(super) cells: Box<[Cell]>,
-    pub(super) incarnation: Incarnation,
-    pub(super) stamp: u64,
+    pub(super) revision: Revision,
     /// When it goes, µs.
     pub(super) expires_at: u64,
 }
@@ -57,6 +56,13 @@ impl Shelf {
         let slot = self.slots.get_mut(key)?;
         slot.used = true;
         Some(&slot.kept)
+    }
+
+    /// Whether this very entry is there.
+    pub(super) fn holds(&self, key: &EntryKey, revision: Revision, now: u64) -> bool {
+        self.slots
+            .get(key)
+            .is_some_and(|slot| slot.kept.revision == revision && slot.kept.expires_at > now)
     }
 
     pub(super) fn put(&mut self, key: &EntryKey, kept: Kept) {
@@ -141,8 +147,10 @@ mod tests {
             entry: Arc::new(Entry::value(0, 0, body, 0, Duration::ZERO)),
             tags: Arc::default(),
             cells: Box::default(),
-            incarnation: Nonce::new(0).incarnation(),
-            stamp: 0,
+            revision: Revision {
+                incarnation: Nonce::new(0).incarnation(),
+                stamp: 0,
+            },
             expires_at: 0,
         }
     }

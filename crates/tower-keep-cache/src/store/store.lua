@@ -1,10 +1,13 @@
--- Stores what a fill has loaded, if nothing has overtaken it (R3, R4).
+-- Stores what a fill has loaded, if nothing has overtaken it (R3, R4): an entry, or a new head for the body that is
+-- there, which the handler has said is still good (R10).
 --
 -- KEYS  1 record; 2 the entry's lease; 3 the entry; 4.. all its tags
 -- ARGV  1 incarnation, 2 token and 3 nonce of the lease; 4 the entry; 5 its life, ms;
---       6 least life of its tags, ms, longer than 5; 7 least life of the record, ms, longer than 6
+--       6 least life of its tags, ms, longer than 5; 7 least life of the record, ms, longer than 6;
+--       8 if 4 is a head: which storing of the entry the handler was asked about, bytes 13 to 36 of it
 -- Returns 1 stored, or why not: 2 the lease is gone or another's, 3 the record was lost,
---         4 the token is later than every clock, 5 a tag or everything was invalidated
+--         4 the token is later than every clock, 5 a tag or everything was invalidated,
+--         6 the entry that was to get a new head is gone, or another one
 --
 -- Why a script: lease, tags and record are compared and the entry is written in one step; an invalidation
 -- between the two would be lost on this entry.
@@ -30,6 +33,13 @@ if incarnation ~= ARGV[1] then return 3 end
 if token > math.max(now, clock) then return 4 end
 if newest >= token then return 5 end
 
-redis.call('SET', KEYS[3], ARGV[4], 'PX', ARGV[5])
+local body = ''
+if ARGV[8] then
+  local old = redis.call('GET', KEYS[3]) or ''
+  if string.sub(old, 13, 36) ~= ARGV[8] then return 6 end -- R10
+  body = string.sub(old, struct.unpack('<I4', old, 9) + 1)
+end
+
+redis.call('SET', KEYS[3], ARGV[4] .. body, 'PX', ARGV[5])
 extend(KEYS[1], ARGV[7])
 return 1

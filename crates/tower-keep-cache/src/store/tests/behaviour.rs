@@ -3,11 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use http::HeaderValue;
 
 use super::keep::{Keep, ids, key, tags};
 use crate::{
     entry::Entry,
-    store::{Begin, Lease, Lookup, MissCause, Poll, RefusedCause, Store, Stored},
+    store::{Begin, Found, Lease, Lookup, MissCause, Poll, RefusedCause, Revision, Store, Stored},
 };
 
 pub(super) const MINUTE: Duration = Duration::from_secs(60);
@@ -29,7 +30,7 @@ pub(super) async fn lease(store: &Store, number: usize, expected: u8) -> Lease {
 
 pub(super) async fn body(store: &Store, number: usize, expected: u8) -> Result<Bytes, MissCause> {
     match store.lookup(&key(number), &tags(expected)).await.unwrap() {
-        Lookup::Hit { entry, .. } => Ok(entry.body.clone()),
+        Lookup::Hit(Found { entry, .. }) => Ok(entry.body.clone()),
         Lookup::Miss(cause) => Err(cause),
     }
 }
@@ -37,7 +38,7 @@ pub(super) async fn body(store: &Store, number: usize, expected: u8) -> Result<B
 pub(super) async fn fill(store: &Store, number: usize, own: u8, text: &'static str) -> Stored {
     let lease = lease(store, number, own).await;
     store
-        .store(&key(number), lease, &ids(own), &entry(text), MINUTE)
+        .store(&key(number), lease, &ids(own), &entry(text), MINUTE, None)
         .await
         .unwrap()
 }
@@ -78,7 +79,7 @@ async fn a_hit_says_which_tags_the_entry_was_stored_with() {
         let store = keep.store();
         fill(&store, 0, 3, "a").await;
         let found = store.lookup(&key(0), &tags(4)).await.unwrap();
-        let Lookup::Hit { entry, tags } = found else {
+        let Lookup::Hit(Found { entry, tags, .. }) = found else {
             panic!("{found:?}")
         };
         assert_eq!((&entry.body[..], &tags[..]), (&b"a"[..], &ids(3)[..]));
@@ -101,13 +102,13 @@ async fn one_at_a_time_may_fill() {
         assert!(!store.renew(&key(0), &first).await.unwrap());
         let second = lease(&store, 0, 3).await;
         let refused = store
-            .store(&key(0), first.clone(), &ids(3), &entry("a"), MINUTE)
+            .store(&key(0), first.clone(), &ids(3), &entry("a"), MINUTE, None)
             .await
             .unwrap();
         assert_eq!(refused, Stored::Refused(RefusedCause::LeaseLost));
         store.release(&key(0), first).await.unwrap();
         let stored = store
-            .store(&key(0), second, &ids(3), &entry("b"), MINUTE)
+            .store(&key(0), second, &ids(3), &entry("b"), MINUTE, None)
             .await
             .unwrap();
         assert_eq!(
@@ -128,12 +129,12 @@ async fn a_lease_is_spent_whatever_the_answer() {
                 store.invalidate(&ids(2), Duration::ZERO).await.unwrap();
             }
             let first = store
-                .store(&key(0), mine.clone(), &ids(3), &entry("a"), MINUTE)
+                .store(&key(0), mine.clone(), &ids(3), &entry("a"), MINUTE, None)
                 .await
                 .unwrap();
             assert_eq!(first == Stored::Stored, !invalidated);
             let second = store
-                .store(&key(0), mine, &ids(3), &entry("a"), MINUTE)
+                .store(&key(0), mine, &ids(3), &entry("a"), MINUTE, None)
                 .await
                 .unwrap();
             assert_eq!(second, Stored::Refused(RefusedCause::LeaseLost), "{keep:?}");
@@ -149,12 +150,12 @@ async fn a_fill_that_an_invalidation_overtakes_is_refused_and_waits_for_nobody()
         store.invalidate(&ids(1), Duration::ZERO).await.unwrap();
         let next = lease(&store, 0, 3).await;
         let refused = store
-            .store(&key(0), overtaken, &ids(3), &entry("a"), MINUTE)
+            .store(&key(0), overtaken, &ids(3), &entry("a"), MINUTE, None)
             .await
             .unwrap();
         assert_eq!(refused, Stored::Refused(RefusedCause::LeaseLost));
         let stored = store
-            .store(&key(0), next, &ids(3), &entry("b"), MINUTE)
+            .store(&key(0), next, &ids(3), &entry("b"), MINUTE, None)
             .await
             .unwrap();
         assert_eq!(stored, Stored::Stored, "{keep:?}");
@@ -168,7 +169,7 @@ async fn an_invalidation_of_another_tag_refuses_no_fill_that_named_its_tags() {
         let named = lease(&store, 0, 3).await;
         store.invalidate(&ids(4), Duration::ZERO).await.unwrap();
         let stored = store
-            .store(&key(0), named, &ids(3), &entry("a"), MINUTE)
+            .store(&key(0), named, &ids(3), &entry("a"), MINUTE, None)
             .await
             .unwrap();
         assert_eq!(stored, Stored::Stored, "{keep:?}");
@@ -188,7 +189,7 @@ async fn a_new_tag_that_nobody_expected_is_refused_once_if_anything_was_invalida
             let surprised = lease(&store, 0, 1).await;
             store.invalidate(&ids(4), Duration::ZERO).await.unwrap();
             let stored = store
-                .store(&key(0), surprised, &ids(3), &entry("a"), MINUTE)
+                .store(&key(0), surprised, &ids(3), &entry("a"), MINUTE, None)
                 .await
                 .unwrap();
             assert_eq!(stored, expected, "{keep:?} {attempt}");
@@ -208,12 +209,12 @@ async fn a_flush_makes_everything_unusable_and_voids_every_fill() {
         assert_eq!(body(&store, 1, 0).await, Err(MissCause::Invalidated));
         let next = lease(&store, 1, 0).await;
         let refused = store
-            .store(&key(1), running, &[], &entry("c"), MINUTE)
+            .store(&key(1), running, &[], &entry("c"), MINUTE, None)
             .await
             .unwrap();
         assert_eq!(refused, Stored::Refused(RefusedCause::LeaseLost));
         let stored = store
-            .store(&key(1), next, &[], &entry("d"), MINUTE)
+            .store(&key(1), next, &[], &entry("d"), MINUTE, None)
             .await
             .unwrap();
         assert_eq!(stored, Stored::Stored, "{keep:?}");
@@ -259,11 +260,11 @@ async fn who_waits_learns_of_the_entry_and_of_a_lease_that_is_gone_or_void() {
         let mine = lease(&store, 0, 1).await;
         assert_eq!(poll().await, Poll::LeaseHeld);
         store
-            .store(&key(0), mine, &ids(3), &entry("a"), MINUTE)
+            .store(&key(0), mine, &ids(3), &entry("a"), MINUTE, None)
             .await
             .unwrap();
         assert!(
-            matches!(poll().await, Poll::Hit { entry, .. } if entry.body == "a"),
+            matches!(poll().await, Poll::Hit(Found { entry, .. }) if entry.body == "a"),
             "{keep:?}"
         );
         store.invalidate(&ids(2), Duration::ZERO).await.unwrap();
@@ -286,7 +287,7 @@ async fn more_tags_than_an_entry_can_name_are_refused() {
         let mine = lease(&store, 0, 0).await;
         let many = vec![ids(1)[0]; 256];
         let refused = store
-            .store(&key(0), mine, &many, &entry("a"), MINUTE)
+            .store(&key(0), mine, &many, &entry("a"), MINUTE, None)
             .await
             .unwrap();
         assert_eq!(
@@ -304,7 +305,7 @@ async fn a_life_and_a_hold_without_end_end_in_a_year() {
         let store = keep.store();
         let mine = lease(&store, 0, 1).await;
         let stored = store
-            .store(&key(0), mine, &ids(1), &entry("a"), Duration::MAX)
+            .store(&key(0), mine, &ids(1), &entry("a"), Duration::MAX, None)
             .await
             .unwrap();
         assert_eq!(stored, Stored::Stored, "{keep:?}");
@@ -313,5 +314,51 @@ async fn a_life_and_a_hold_without_end_end_in_a_year() {
         let year = Duration::from_secs(365 * 24 * 60 * 60);
         let held = store.begin_fill(&key(0), &ids(1)).await.unwrap();
         assert_eq!(held, Begin::NoStoreUntil(year), "{keep:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_new_head_is_put_before_the_body_that_was_asked_about_and_no_other() {
+    let response = |name: &'static str, value: &'static str, body: &'static str| {
+        let mut entry = Entry::value(0, 0, Bytes::from_static(body.as_bytes()), 0, MINUTE);
+        entry.headers.insert(name, HeaderValue::from_static(value));
+        entry.trailers = Some(entry.headers.clone());
+        Arc::new(entry)
+    };
+    for keep in both().await {
+        let store = keep.store();
+        let put = async |own: u8, entry: &Arc<Entry>, renewed: Option<Revision>| {
+            let lease = lease(&store, 0, own).await;
+            let (key, own) = (key(0), ids(own));
+            store
+                .store(&key, lease, &own, entry, MINUTE, renewed)
+                .await
+                .unwrap()
+        };
+        let look = async || match store.lookup(&key(0), &tags(3)).await.unwrap() {
+            Lookup::Hit(Found {
+                entry, revision, ..
+            }) => (entry, revision),
+            Lookup::Miss(cause) => panic!("{cause:?}"),
+        };
+        let first = response("x-old", "1", "a body");
+        assert_eq!(put(1, &first, None).await, Stored::Stored);
+        let (found, revision) = look().await;
+
+        let mut updated = Entry::clone(&found);
+        let longer = "longer than what was there before it";
+        updated
+            .headers
+            .insert("x-new-and-", longer.parse().unwrap());
+        updated.stored_at = 5;
+        let updated = Arc::new(updated);
+        assert_eq!(put(3, &updated, Some(revision)).await, Stored::Stored);
+        let (found, again) = look().await;
+        assert_eq!(found, updated, "{keep:?}");
+        assert_ne!(again, revision);
+
+        let refused = put(3, &first, Some(revision)).await;
+        assert_eq!(refused, Stored::Refused(RefusedCause::Replaced), "{keep:?}");
+        assert_eq!(look().await.1, again);
     }
 }

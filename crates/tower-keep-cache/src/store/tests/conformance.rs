@@ -1,7 +1,7 @@
 //! The store in this process and the one in Redis are twins: with the same clock, the same operations
 //! get the same answers, and leave the same numbers behind, to the µs.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use proptest::{
@@ -13,19 +13,43 @@ use tokio::runtime::Runtime;
 use super::keep::{Image, KEYS, Keep, TAGS, Target, ids, key, tags};
 use crate::{
     entry::Entry,
-    store::{Begin, Lease, Lookup, MissCause, Poll},
+    store::{Begin, Found, Lease, Lookup, MissCause, Poll, Revision},
 };
 
 #[derive(Clone, Debug)]
 enum Op {
     Clock(i64),
-    Lookup { key: usize, expected: u8 },
-    Poll { key: usize, expected: u8 },
-    Begin { key: usize, expected: u8 },
-    Renew { lease: usize },
-    Store { lease: usize, own: u8 },
-    Release { lease: usize },
-    Invalidate { tags: u8, hold: u64 },
+    Lookup {
+        key: usize,
+        expected: u8,
+    },
+    Poll {
+        key: usize,
+        expected: u8,
+    },
+    Begin {
+        key: usize,
+        expected: u8,
+    },
+    Renew {
+        lease: usize,
+    },
+    Store {
+        lease: usize,
+        own: u8,
+    },
+    /// As `Store`, with a new head for what the last look has found.
+    Update {
+        lease: usize,
+        own: u8,
+    },
+    Release {
+        lease: usize,
+    },
+    Invalidate {
+        tags: u8,
+        hold: u64,
+    },
     Flush,
     Evict(Target),
     Snapshot,
@@ -54,6 +78,7 @@ fn op() -> impl Strategy<Value = Op> {
         8 => (0..KEYS, mask.clone()).prop_map(|(key, expected)| Op::Begin { key, expected }),
         1 => (0..LEASES).prop_map(|lease| Op::Renew { lease }),
         8 => (0..LEASES, mask.clone()).prop_map(|(lease, own)| Op::Store { lease, own }),
+        4 => (0..LEASES, mask.clone()).prop_map(|(lease, own)| Op::Update { lease, own }),
         1 => (0..LEASES).prop_map(|lease| Op::Release { lease }),
         4 => (mask, prop_oneof![3 => Just(0), 1 => 0..40_u64])
             .prop_map(|(tags, hold)| Op::Invalidate { tags, hold }),
@@ -69,6 +94,7 @@ struct Twin {
     keep: Keep,
     now: u64,
     leases: Vec<(usize, Lease)>,
+    found: Option<(Arc<Entry>, Revision)>,
     snapshot: Option<Image>,
 }
 
@@ -79,6 +105,7 @@ impl Twin {
             keep,
             now: 1_000_000,
             leases: Vec::new(),
+            found: None,
             snapshot: None,
         }
     }
@@ -96,7 +123,15 @@ impl Twin {
                 key: number,
                 expected,
             } => match store.lookup(&key(number), &tags(expected)).await.unwrap() {
-                Lookup::Hit { entry, tags } => format!("{entry:?} {tags:?}"),
+                Lookup::Hit(Found {
+                    entry,
+                    tags,
+                    revision,
+                }) => {
+                    let text = format!("{entry:?} {tags:?} {}", revision.stamp);
+                    self.found = Some((entry, revision));
+                    text
+                }
                 // Which of two tags is found wanting first depends on which were asked for.
                 Lookup::Miss(MissCause::TagMissing | MissCause::Invalidated) => "overtaken".into(),
                 Lookup::Miss(cause) => format!("{cause:?}"),
@@ -105,7 +140,7 @@ impl Twin {
                 key: number,
                 expected,
             } => match store.poll(&key(number), &ids(expected)).await.unwrap() {
-                Poll::Hit { entry, tags } => format!("{entry:?} {tags:?}"),
+                Poll::Hit(Found { entry, tags, .. }) => format!("{entry:?} {tags:?}"),
                 other => format!("{other:?}"),
             },
             Op::Begin {
@@ -140,11 +175,24 @@ impl Twin {
                     let entry = Entry::value(1, 2, body, 3, Duration::from_secs(60)).into();
                     let life = Duration::from_secs(600);
                     let stored = store
-                        .store(&key(number), lease, &ids(own), &entry, life)
+                        .store(&key(number), lease, &ids(own), &entry, life, None)
                         .await;
                     format!("{:?}", stored.unwrap())
                 }
                 None => String::new(),
+            },
+            Op::Update { lease, own } => match (self.leases.get(lease).cloned(), &self.found) {
+                (Some((number, lease)), Some((found, revision))) => {
+                    let mut entry = Entry::clone(found);
+                    entry.stored_at = lease.token;
+                    let (entry, life) = (Arc::new(entry), Duration::from_secs(600));
+                    let (key, own) = (key(number), ids(own));
+                    let stored = store
+                        .store(&key, lease, &own, &entry, life, Some(*revision))
+                        .await;
+                    format!("{:?}", stored.unwrap())
+                }
+                _ => String::new(),
             },
             Op::Release { lease } => {
                 if let Some((number, lease)) = self.leases.get(lease).cloned() {

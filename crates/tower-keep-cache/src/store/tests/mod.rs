@@ -5,6 +5,7 @@ mod conformance;
 mod interleavings;
 mod keep;
 mod on_redis;
+mod rows;
 mod rules;
 mod step;
 mod world;

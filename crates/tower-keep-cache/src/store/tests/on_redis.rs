@@ -92,7 +92,7 @@ async fn every_key_has_an_end_and_what_vouches_for_an_entry_outlives_it() {
         let mine = lease(&store, 0, 1).await;
         assert!((1..=2000).contains(&one(client, "l:").await));
         store
-            .store(&key(0), mine, &ids(3), &entry("a"), life)
+            .store(&key(0), mine, &ids(3), &entry("a"), life, None)
             .await
             .unwrap();
         let (entry, record) = (one(client, "e:").await, one(client, "m").await);
@@ -155,7 +155,7 @@ async fn a_lease_that_lasts_too_long_is_taken_over() {
         assert_eq!(client.words(&line).await.integer(), 1);
         let taken = lease(&store, 0, 3).await;
         let stored = store
-            .store(&key(0), taken, &ids(3), &entry("a"), MINUTE)
+            .store(&key(0), taken, &ids(3), &entry("a"), MINUTE, None)
             .await
             .unwrap();
         assert_eq!(stored, Stored::Stored, "{change}");
@@ -175,7 +175,7 @@ async fn a_lease_that_is_not_renewed_ends_by_itself() {
     .await;
     assert!(!store.renew(&key(0), &dead).await.unwrap());
     let refused = store
-        .store(&key(0), dead, &ids(3), &entry("a"), MINUTE)
+        .store(&key(0), dead, &ids(3), &entry("a"), MINUTE, None)
         .await
         .unwrap();
     assert_eq!(refused, Stored::Refused(RefusedCause::LeaseLost));
@@ -234,7 +234,7 @@ async fn over_many_partitions_a_tag_is_invalidated_in_all() {
         assert_eq!(body(&store, number, 3).await, Err(MissCause::Invalidated));
     }
     let refused = store
-        .store(&key(7), running, &ids(3), &entry("a"), MINUTE)
+        .store(&key(7), running, &ids(3), &entry("a"), MINUTE, None)
         .await
         .unwrap();
     assert_eq!(refused, Stored::Refused(RefusedCause::Invalidated));
@@ -243,7 +243,7 @@ async fn over_many_partitions_a_tag_is_invalidated_in_all() {
             return false;
         };
         store
-            .store(&key(9), lease, &ids(4), &entry("b"), MINUTE)
+            .store(&key(9), lease, &ids(4), &entry("b"), MINUTE, None)
             .await
             == Ok(Stored::Stored)
     };
@@ -292,7 +292,7 @@ async fn after_a_restart_from_an_older_state_and_a_flush_nothing_older_is_had() 
     testkit::eventually(Duration::from_secs(20), flushed).await;
     assert_eq!(body(&store, 0, 3).await, Err(MissCause::Invalidated));
     let refused = store
-        .store(&key(1), running, &ids(6), &entry("old"), MINUTE)
+        .store(&key(1), running, &ids(6), &entry("old"), MINUTE, None)
         .await
         .unwrap();
     assert!(matches!(refused, Stored::Refused(_)));
@@ -309,7 +309,7 @@ async fn after_a_restart_that_lost_everything_fills_begin_anew() {
     let begun = async || matches!(store.begin_fill(&key(1), &[]).await, Ok(Begin::Lease(_)));
     testkit::eventually(Duration::from_secs(20), begun).await;
     let refused = store
-        .store(&key(0), running, &ids(3), &entry("old"), MINUTE)
+        .store(&key(0), running, &ids(3), &entry("old"), MINUTE, None)
         .await
         .unwrap();
     assert_eq!(refused, Stored::Refused(RefusedCause::LeaseLost));

@@ -158,6 +158,26 @@ fn the_clock_is_lost_alone() -> Vec<Op> {
     ]
 }
 
+/// C10: a filler is told that the content which it found is still good: by then another one's was there and has gone
+/// again, and it is that one's body which lies in the store.
+fn the_content_comes_back() -> Vec<Op> {
+    let commit = || [Op::Commit { tag: 0 }, Op::Invalidate { tag: 0, hold: 0 }];
+    let fill = |filler| {
+        [
+            begin(filler, 0, 3),
+            Op::Load { filler },
+            Op::Store { filler },
+        ]
+    };
+    let mut ops = fill(0).to_vec();
+    ops.push(Op::Look { filler: 1, key: 0 });
+    ops.extend(commit());
+    ops.extend(fill(0));
+    ops.extend(commit());
+    ops.extend(fill(1));
+    ops
+}
+
 /// A holder that can no longer store is waited for.
 fn a_void_lease_is_in_the_way() -> Vec<Op> {
     vec![
@@ -180,6 +200,7 @@ fn with_all_rules_nothing_is_found_around_any_counterexample() {
         a_token_comes_up_twice(),
         two_reads_around_a_failover(),
         the_clock_is_lost_alone(),
+        the_content_comes_back(),
         a_void_lease_is_in_the_way(),
     ] {
         assert_eq!(search(CASES, around(story), with_all_rules), None);
@@ -245,5 +266,13 @@ fn without_r6_one_reading_a_stale_read_is_found() {
     let story = two_reads_around_a_failover();
     assert_found(story, &[Promise::Fresh], async || {
         World::new(Keep::redis(str::to_owned).await, Client::WithoutR6).await
+    });
+}
+
+#[test]
+fn without_r10_one_answers_head_before_anothers_body_is_found() {
+    let any = "  if old == '' then return 6 end";
+    assert_found(the_content_comes_back(), &[Promise::Fresh], async || {
+        without("-- R10", any).await
     });
 }

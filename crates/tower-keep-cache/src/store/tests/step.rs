@@ -16,7 +16,12 @@ pub(super) enum Op {
         key: usize,
         expected: u8,
     },
-    /// Reads the rows.
+    /// Finds an entry about which it will ask.
+    Look {
+        filler: usize,
+        key: usize,
+    },
+    /// Reads the rows. If the entry that it has found has the same content, that is all it is told.
     Load {
         filler: usize,
     },
@@ -108,6 +113,7 @@ pub(super) fn any_op() -> impl Strategy<Value = Op> {
     prop_oneof![
         8 => (filler(), 0..KEYS, any_tags())
             .prop_map(|(filler, key, expected)| Op::Begin { filler, key, expected }),
+        4 => (filler(), 0..KEYS).prop_map(|(filler, key)| Op::Look { filler, key }),
         8 => filler().prop_map(|filler| Op::Load { filler }),
         8 => filler().prop_map(|filler| Op::Store { filler }),
         1 => filler().prop_map(|filler| Op::Renew { filler }),

@@ -14,12 +14,13 @@ use tokio::time::Instant;
 
 use super::{
     keep::{Image, KEYS, Keep, OWN, TAGS, Target, ids, key, tags},
+    rows::{Seen, content, packed, unpacked},
     step::{Broken, Client, FILLERS, Op, Promise, READERS},
 };
 use crate::{
     entry::Entry,
     store::{
-        Begin, Lease, Lookup, Stored,
+        Begin, Found, Lease, Lookup, RefusedCause, Stored,
         judge::{Reading, Verdict},
     },
     tag::TagId,
@@ -37,6 +38,8 @@ pub(super) struct World {
     history: History,
     snapshot: Option<(Image, History)>,
     fillers: [Option<Fill>; FILLERS],
+    /// What each filler has found before its fill.
+    found: [Option<Seen>; FILLERS],
     readers: [Option<Second>; READERS],
     fills: u64,
     /// Something has happened that may make tags lie in the future.
@@ -67,6 +70,8 @@ struct Fill {
     expected: u8,
     lease: Lease,
     loaded: Option<[u8; TAGS]>,
+    /// What was found is still good.
+    renewed: Option<Seen>,
     /// Whether anything happened that may cost it its store.
     disturbed: bool,
 }
@@ -96,6 +101,7 @@ impl World {
             history: History::default(),
             snapshot: None,
             fillers: [const { None }; FILLERS],
+            found: [const { None }; FILLERS],
             readers: [const { None }; READERS],
             fills: 0,
             held: false,
@@ -153,9 +159,12 @@ impl World {
                 key,
                 expected,
             } => self.begin(filler, key, expected).await?,
+            Op::Look { filler, key } => self.find(filler, key).await,
             Op::Load { filler } => {
                 if let Some(fill) = &mut self.fillers[filler] {
                     fill.loaded = Some(self.rows);
+                    let found = self.found[filler].take();
+                    fill.renewed = found.filter(|seen| seen.is_good(fill.key, self.rows));
                 }
             }
             Op::Renew { filler } => self.renew(filler).await?,
@@ -236,6 +245,7 @@ impl World {
                     expected,
                     lease,
                     loaded: None,
+                    renewed: None,
                     // One of its tags may lie in the future, and be none that it expects.
                     disturbed: self.held,
                 });
@@ -252,6 +262,18 @@ impl World {
             Begin::NoStoreUntil(_) if self.held => Ok(()),
             Begin::NoStoreUntil(_) => Err(Broken(Promise::Undisturbed, "it may not begin".into())),
         }
+    }
+
+    async fn find(&mut self, filler: usize, number: usize) {
+        let found = self
+            .keep
+            .store()
+            .lookup(&key(number), &tags(EVERY_TAG))
+            .await;
+        self.found[filler] = match found.unwrap() {
+            Lookup::Hit(found) => Some(Seen { key: number, found }),
+            Lookup::Miss(_) => None,
+        };
     }
 
     async fn renew(&mut self, filler: usize) -> Result<(), Broken> {
@@ -280,9 +302,14 @@ impl World {
             return Ok(());
         };
         let versions = fill.loaded.unwrap_or_default();
-        let body = Bytes::copy_from_slice(&versions);
+        let renewed = fill.renewed.as_ref();
+        let body = match renewed {
+            None => Bytes::copy_from_slice(&versions),
+            Some(seen) => seen.found.entry.body.clone(),
+        };
         let life = Duration::from_secs(3600);
-        let entry = Entry::value(0, 0, body, 0, life).into();
+        // The head says of what versions it is.
+        let entry = Entry::value(0, 0, body, packed(versions), life).into();
         let own: Vec<_> = OWN[fill.key]
             .iter()
             .flat_map(|&tag| ids(1 << tag))
@@ -290,7 +317,14 @@ impl World {
         let store = self.keep.store();
         let lease = fill.lease.clone();
         let stored = store
-            .store(&key(fill.key), lease, &own, &entry, life)
+            .store(
+                &key(fill.key),
+                lease,
+                &own,
+                &entry,
+                life,
+                renewed.map(|seen| seen.found.revision),
+            )
             .await
             .unwrap();
         let holder = self.history.holders[fill.key].as_ref();
@@ -299,6 +333,8 @@ impl World {
         match stored {
             Stored::Stored if !held => Err(Broken(Promise::Own, "stored".into())),
             Stored::Stored => self.look().await,
+            // Evicted, or another one: it costs nobody but the one who wanted to spare the body.
+            Stored::Refused(RefusedCause::Replaced) if renewed.is_some() => Ok(()),
             Stored::Refused(cause) if !fill.disturbed => {
                 Err(Broken(Promise::Undisturbed, format!("refused: {cause:?}")))
             }
@@ -315,7 +351,7 @@ impl World {
         let place = keep.store.place(&key(number));
         let first = keep.store.read(&place, ids(expected).into()).await.unwrap();
         match first.clone().judge() {
-            Verdict::Servable { entry, .. } => self.serve(number, applied, &entry),
+            Verdict::Servable(Found { entry, .. }) => self.serve(number, applied, &entry),
             Verdict::Miss(_) => Ok(()),
             Verdict::Unexpected { tags } => {
                 self.readers[reader] = Some(Second {
@@ -354,7 +390,9 @@ impl World {
             }
         };
         match reading.judge() {
-            Verdict::Servable { entry, .. } => self.serve(second.key, second.applied, &entry),
+            Verdict::Servable(Found { entry, .. }) => {
+                self.serve(second.key, second.applied, &entry)
+            }
             _ => Ok(()),
         }
     }
@@ -375,7 +413,7 @@ impl World {
 
     fn judge(&self, number: usize, applied: [u8; TAGS], found: Lookup) -> Result<(), Broken> {
         match found {
-            Lookup::Hit { entry, .. } => self.serve(number, applied, &entry),
+            Lookup::Hit(Found { entry, .. }) => self.serve(number, applied, &entry),
             Lookup::Miss(_) => Ok(()),
         }
     }
@@ -385,8 +423,14 @@ impl World {
         self.served.fetch_add(1, Ordering::Relaxed);
         for tag in OWN[number] {
             let least = applied[tag].min(self.history.applied[tag]);
-            if entry.body[tag] < least {
-                let version = entry.body[tag];
+            let version = unpacked(entry.stored_at)[tag];
+            if content(entry.body[tag]) != content(version) {
+                let how = format!(
+                    "key {number} has another body than that of row {tag}, version {version}"
+                );
+                return Err(Broken(Promise::Fresh, how));
+            }
+            if version < least {
                 let how = format!("key {number} has {version} of row {tag}, gone since {least}");
                 return Err(Broken(Promise::Fresh, how));
             }
