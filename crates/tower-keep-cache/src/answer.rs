@@ -11,16 +11,27 @@ use tower_keep_core::Body;
 use crate::{
     entry::Entry,
     fill::Failure,
-    policy::{Detail, Handling, number},
+    policy::{Detail, Forward, Forwarded, Handling, number},
     route::Route,
 };
+
+const COLLAPSED: Handling = Handling::Forwarded(Forwarded {
+    collapsed: true,
+    detail: None,
+    status: None,
+    stored: false,
+    ttl: None,
+    why: Forward::UriMiss,
+});
 
 /// Answers that do not come from the handler of this request.
 impl Route {
     /// A stored answer. `head`: the client wants to know only what it would get.
     pub(crate) fn hit<B: HttpBody>(&self, entry: Arc<Entry>, head: bool) -> Response<Body<B>> {
         let age = entry.age(Entry::now());
-        let handling = Handling::Hit(entry.ttl.saturating_sub(age));
+        let handling = Handling::Hit {
+            ttl: entry.fresh_seconds(age),
+        };
         let mut response = match Arc::try_unwrap(entry) {
             // Fresh from Redis, it is nobody else's.
             Ok(own) => moved(own, head),
@@ -34,7 +45,7 @@ impl Route {
 
     /// The answer to another request, for one that has waited for it: no younger, if it came from yet another cache.
     pub(crate) fn collapsed<B: HttpBody>(&self, entry: &Entry, head: bool) -> Response<Body<B>> {
-        let mut response = self.copy(entry, Handling::Collapsed, head);
+        let mut response = self.copy(entry, COLLAPSED, head);
         let age = entry.age(Entry::now());
         response
             .headers_mut()
@@ -60,13 +71,13 @@ impl Route {
         head: bool,
     ) -> Response<Body<B>> {
         match failure.downcast_ref() {
-            Some(Failure::Answer(entry)) => self.copy(entry, Handling::Collapsed, head),
+            Some(Failure::Answer(entry)) => self.copy(entry, COLLAPSED, head),
             // Nobody here has had a byte of it, so that it can be told as what it is.
             Some(Failure::BrokenOff) | None => {
-                let handling = Handling::Forwarded {
-                    stored: false,
+                let handling = Handling::Forwarded(Forwarded {
                     detail: Some(Detail::BodyFailed),
-                };
+                    ..Forwarded::default()
+                });
                 self.bare(StatusCode::INTERNAL_SERVER_ERROR, handling)
             }
         }

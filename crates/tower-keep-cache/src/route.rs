@@ -14,7 +14,8 @@ use tower_keep_core::{Identity, SessionTouched, telemetry::target};
 use crate::{
     key::EntryKey,
     policy::{
-        Bypass, CacheStatus, Circumstances, Rules, Target, Template, eligible, may_be_cached,
+        Bypass, CacheStatus, Circumstances, RequestDirectives, Rules, Target, Template, eligible,
+        may_be_cached,
     },
     tag::Tag,
 };
@@ -56,7 +57,7 @@ pub(crate) enum TagSource {
 #[derive(Debug)]
 pub(crate) struct Question {
     pub(crate) key: EntryKey,
-    pub(crate) only_if_cached: bool,
+    pub(crate) directives: RequestDirectives,
 }
 
 /// How long an answer is fresh that does not say so itself, for the layer around that makes the entry.
@@ -105,12 +106,9 @@ impl Route {
         };
         let cacheable = eligible(request.headers(), about)?;
         let target = Target::of(sent_uri(request), request.uri(), cacheable.host)?;
-        let only_if_cached = cacheable.only_if_cached;
+        let directives = cacheable.directives;
         let key = self.key(&target, identity.as_ref());
-        Ok(Question {
-            key,
-            only_if_cached,
-        })
+        Ok(Question { key, directives })
     }
 
     fn key(&self, target: &Target<'_>, identity: Option<&Identity>) -> EntryKey {

@@ -16,7 +16,7 @@ use crate::{
     engine::{Admission, AloneReason, Engine, Outcome, Scope},
     fill::Leader,
     key::EntryKey,
-    policy::{Detail, Handling},
+    policy::{Detail, Forwarded, Handling},
     route::{Question, Route},
     tag::Tag,
 };
@@ -58,7 +58,7 @@ where
         let head = *request.method() == Method::HEAD;
         let key = &question.key;
         let budget = request.extensions().get::<RedisBudget>().cloned();
-        if question.only_if_cached {
+        if question.directives.only_if_cached {
             let Some(hit) = engine.only_look(key, &tags, budget.as_ref()).await else {
                 return Ok(route.bare(StatusCode::GATEWAY_TIMEOUT, Handling::Unsatisfied));
             };
@@ -191,8 +191,8 @@ fn alone(reason: AloneReason) -> Handling {
         | AloneReason::Foreign
         | AloneReason::Nested => None,
     };
-    Handling::Forwarded {
-        stored: false,
+    Handling::Forwarded(Forwarded {
         detail,
-    }
+        ..Forwarded::default()
+    })
 }

@@ -62,6 +62,12 @@ impl Entry {
         Duration::from_millis(now.saturating_sub(self.stored_at))
     }
 
+    /// For so many whole seconds it stays fresh at this age; negative if it is stale.
+    pub(crate) fn fresh_seconds(&self, age: Duration) -> i64 {
+        let ms = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+        (ms(self.ttl) - ms(age)).div_euclid(1000)
+    }
+
     /// About how many bytes it holds in memory.
     pub(crate) fn size(&self) -> usize {
         let fields = |fields: &HeaderMap| -> usize {

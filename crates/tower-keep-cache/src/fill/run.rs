@@ -25,7 +25,8 @@ use crate::{
     engine::{Fill, Scope, Unstored},
     entry::{Entry, Kind},
     policy::{
-        Answer, Detail, Handling, Keep, Lifetime, Rules, Vary, Verdict, judge, stored_headers,
+        Answer, Detail, Forwarded, Handling, Keep, Lifetime, Rules, Vary, Verdict, judge,
+        stored_headers,
     },
     route::Route,
     tag::{Tag, TagId},
@@ -187,9 +188,14 @@ impl Leader {
             Some(Unstored::Redis(_) | Unstored::Budget) => Some(Detail::RedisAway),
             _ => None,
         };
+        let forwarded = Forwarded {
+            detail,
+            stored,
+            ..Forwarded::default()
+        };
         self.route
             .cache_status
-            .append(&mut parts.headers, Handling::Forwarded { stored, detail });
+            .append(&mut parts.headers, Handling::Forwarded(forwarded));
     }
 
     async fn pass<B>(

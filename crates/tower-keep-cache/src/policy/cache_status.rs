@@ -1,26 +1,53 @@
-use std::time::Duration;
+use std::fmt;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, header::CACHE_STATUS};
+use http::{HeaderMap, HeaderValue, StatusCode, header::CACHE_STATUS};
 
 use super::{Bypass, number};
 
 /// What the cache did for a request, as `Cache-Status` says it (RFC 9211 section 2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Handling {
-    /// Answered from what is stored, which stays fresh for so long.
-    Hit(Duration),
-    /// Got a copy of the answer to another request that was running already.
-    Collapsed,
-    /// The handler was asked; `stored` only where nothing but a failure can still prevent it.
-    Forwarded {
-        stored: bool,
-        detail: Option<Detail>,
+    /// Answered from what is stored.
+    Hit {
+        /// For so many seconds it stays fresh; negative, if it was stale.
+        ttl: i64,
     },
+    /// The handler was asked for this request, or for one that came before it.
+    Forwarded(Forwarded),
     /// The cache had no part in it.
     Bypassed(Bypass),
     /// Nothing is stored, and the client wanted nothing else.
     Unsatisfied,
+}
+
+/// How and why the handler was asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Forwarded {
+    /// This request got a copy of the answer to another one that was running already.
+    pub(crate) collapsed: bool,
+    pub(crate) detail: Option<Detail>,
+    /// What the handler answered, where the client gets another status.
+    pub(crate) status: Option<StatusCode>,
+    /// Only where nothing but a failure can still prevent it.
+    pub(crate) stored: bool,
+    /// As for a hit, where the client gets what is stored.
+    pub(crate) ttl: Option<i64>,
+    pub(crate) why: Forward,
+}
+
+/// Why what is stored was not enough (RFC 9211 section 2.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Forward {
+    /// It was, but the client asked for something younger.
+    Request,
+    /// It was not fresh any more.
+    Stale,
+    /// There was nothing.
+    #[default]
+    UriMiss,
+    /// It was for requests with other headers.
+    VaryMiss,
 }
 
 /// What has no parameter of its own in RFC 9211.
@@ -72,29 +99,64 @@ impl CacheStatus {
     }
 
     pub(crate) fn value(&self, handling: Handling) -> HeaderValue {
-        let text = match handling {
-            Handling::Bypassed(why) => return self.bypassed[why as usize].clone(),
-            Handling::Hit(ttl) => return number::behind(&self.hit, ttl.as_secs()),
-            Handling::Collapsed => "; fwd=uri-miss; collapsed",
-            Handling::Forwarded { stored: true, .. } => "; fwd=uri-miss; stored",
-            Handling::Forwarded { detail: None, .. } => "; fwd=uri-miss",
-            Handling::Forwarded {
-                detail: Some(Detail::BodyFailed),
-                ..
-            } => "; fwd=uri-miss; detail=body-failed",
-            Handling::Forwarded {
-                detail: Some(Detail::Busy),
-                ..
-            } => "; fwd=uri-miss; detail=busy",
-            Handling::Forwarded {
-                detail: Some(Detail::RedisAway),
-                ..
-            } => "; fwd=uri-miss; detail=redis-away",
-            Handling::Unsatisfied => "; detail=only-if-cached",
-        };
-        let value = [self.name.as_bytes(), text.as_bytes()].concat();
+        match handling {
+            Handling::Bypassed(why) => self.bypassed[why as usize].clone(),
+            Handling::Hit { ttl } => match u64::try_from(ttl) {
+                Ok(ttl) => number::behind(&self.hit, ttl),
+                Err(_) => number::behind(&[&self.hit, &b"-"[..]].concat(), ttl.unsigned_abs()),
+            },
+            Handling::Forwarded(forwarded) => self.text(&forwarded.to_string()),
+            Handling::Unsatisfied => self.text("detail=only-if-cached"),
+        }
+    }
+
+    fn text(&self, parameters: &str) -> HeaderValue {
+        let value = [self.name.as_bytes(), b"; ", parameters.as_bytes()].concat();
         HeaderValue::from_maybe_shared(Bytes::from(value))
             .expect("a name that was checked, and visible ASCII")
+    }
+}
+
+/// The last `Cache-Status` says also under which key, in the print of the store.
+pub(crate) fn say_key(headers: &mut HeaderMap, key: &str) {
+    let mut lines: Vec<_> = headers.get_all(CACHE_STATUS).iter().cloned().collect();
+    let said = lines.last_mut().and_then(|last| {
+        let with_key = [last.as_bytes(), b"; key=", quoted(key).as_bytes()].concat();
+        *last = HeaderValue::from_maybe_shared(Bytes::from(with_key)).ok()?;
+        Some(())
+    });
+    if said.is_some() {
+        headers.remove(CACHE_STATUS);
+        headers.extend(lines.into_iter().map(|line| (CACHE_STATUS, line)));
+    }
+}
+
+impl fmt::Display for Forwarded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.why {
+            Forward::Request => "fwd=request",
+            Forward::Stale => "fwd=stale",
+            Forward::UriMiss => "fwd=uri-miss",
+            Forward::VaryMiss => "fwd=vary-miss",
+        })?;
+        if let Some(status) = self.status {
+            write!(f, "; fwd-status={}", status.as_u16())?;
+        }
+        if let Some(ttl) = self.ttl {
+            write!(f, "; ttl={ttl}")?;
+        }
+        if self.stored {
+            f.write_str("; stored")?;
+        }
+        if self.collapsed {
+            f.write_str("; collapsed")?;
+        }
+        match self.detail {
+            None => Ok(()),
+            Some(Detail::BodyFailed) => f.write_str("; detail=body-failed"),
+            Some(Detail::Busy) => f.write_str("; detail=busy"),
+            Some(Detail::RedisAway) => f.write_str("; detail=redis-away"),
+        }
     }
 }
 
@@ -145,25 +207,66 @@ mod tests {
     }
 
     #[test]
-    fn says_what_was_done() {
-        let hit = Handling::Hit(Duration::from_millis(59_900));
-        assert_eq!(text("tower-keep", hit), "tower-keep; hit; ttl=59");
-        let stored = Handling::Forwarded {
-            stored: true,
-            detail: None,
-        };
+    fn a_hit_says_how_long_it_stays_fresh_or_how_stale_it_is() {
         assert_eq!(
-            text("tower-keep", stored),
-            "tower-keep; fwd=uri-miss; stored"
+            text("tower-keep", Handling::Hit { ttl: 59 }),
+            "tower-keep; hit; ttl=59"
         );
-        let away = Handling::Forwarded {
-            stored: false,
+        assert_eq!(text("k", Handling::Hit { ttl: 0 }), "k; hit; ttl=0");
+        assert_eq!(text("k", Handling::Hit { ttl: -5 }), "k; hit; ttl=-5");
+        assert_eq!(
+            text("k", Handling::Hit { ttl: i64::MIN }),
+            format!("k; hit; ttl={}", i64::MIN)
+        );
+    }
+
+    #[test]
+    fn a_miss_says_why_and_what_became_of_it() {
+        let said = |forwarded| text("k", Handling::Forwarded(forwarded));
+        let miss = Forwarded::default();
+        assert_eq!(said(miss), "k; fwd=uri-miss");
+        assert_eq!(
+            said(Forwarded {
+                stored: true,
+                ..miss
+            }),
+            "k; fwd=uri-miss; stored"
+        );
+        let collapsed = Forwarded {
+            collapsed: true,
+            why: Forward::VaryMiss,
+            ..miss
+        };
+        assert_eq!(said(collapsed), "k; fwd=vary-miss; collapsed");
+        let away = Forwarded {
             detail: Some(Detail::RedisAway),
+            why: Forward::Request,
+            ..miss
+        };
+        assert_eq!(said(away), "k; fwd=request; detail=redis-away");
+        let confirmed = Forwarded {
+            status: Some(StatusCode::NOT_MODIFIED),
+            stored: true,
+            ttl: Some(-3),
+            why: Forward::Stale,
+            ..miss
         };
         assert_eq!(
-            text("tower-keep", away),
-            "tower-keep; fwd=uri-miss; detail=redis-away"
+            said(confirmed),
+            "k; fwd=stale; fwd-status=304; ttl=-3; stored"
         );
+    }
+
+    #[test]
+    fn the_key_stands_behind_what_this_cache_says() {
+        let mut headers = HeaderMap::new();
+        headers.append(CACHE_STATUS, HeaderValue::from_static("origin; hit"));
+        CacheStatus::new("k")
+            .unwrap()
+            .append(&mut headers, Handling::Hit { ttl: 1 });
+        say_key(&mut headers, "abc");
+        let lines: Vec<_> = headers.get_all(CACHE_STATUS).iter().collect();
+        assert_eq!(lines, ["origin; hit", "k; hit; ttl=1; key=\"abc\""]);
     }
 
     #[test]
@@ -178,8 +281,10 @@ mod tests {
 
     #[test]
     fn a_name_is_a_token_or_is_quoted() {
-        assert!(text("shop.example:8080", Handling::Collapsed).starts_with("shop.example:8080; "));
-        assert!(text("1 \"shop\"", Handling::Collapsed).starts_with("\"1 \\\"shop\\\"\"; "));
+        assert!(
+            text("shop.example:8080", Handling::Unsatisfied).starts_with("shop.example:8080; ")
+        );
+        assert!(text("1 \"shop\"", Handling::Unsatisfied).starts_with("\"1 \\\"shop\\\"\"; "));
         assert!(CacheStatus::new("").is_none());
         assert!(CacheStatus::new("Käse").is_none());
     }

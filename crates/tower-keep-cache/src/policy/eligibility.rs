@@ -22,8 +22,8 @@ pub(crate) struct Circumstances {
 pub(crate) struct Cacheable<'a> {
     /// The `Host` field, of which there is one at most.
     pub(crate) host: Option<&'a HeaderValue>,
-    /// The client takes only what is stored (RFC 9111 section 5.2.1.7).
-    pub(crate) only_if_cached: bool,
+    /// What the client asks of caches.
+    pub(crate) directives: RequestDirectives,
 }
 
 /// Why the cache has no part in a request.
@@ -120,10 +120,7 @@ pub(crate) fn eligible(headers: &HeaderMap, about: Circumstances) -> Result<Cach
     if directives.no_cache {
         return Err(Bypass::NoCache);
     }
-    Ok(Cacheable {
-        host,
-        only_if_cached: directives.only_if_cached,
-    })
+    Ok(Cacheable { host, directives })
 }
 
 fn is_grpc(content_type: &[u8]) -> bool {
@@ -158,7 +155,7 @@ mod tests {
             .iter()
             .map(|(name, value)| (name.clone(), HeaderValue::from_static(value)))
             .collect();
-        eligible(&headers, about).map(|cacheable| cacheable.only_if_cached)
+        eligible(&headers, about).map(|cacheable| cacheable.directives.only_if_cached)
     }
 
     #[test]
