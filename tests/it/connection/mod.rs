@@ -4,6 +4,7 @@ mod acl;
 mod basics;
 mod cluster;
 mod credentials;
+mod faults;
 mod garbage;
 mod limits;
 mod load;

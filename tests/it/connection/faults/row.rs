@@ -1,0 +1,158 @@
+//! One fault, from the moment before it to the moment when all is well again.
+
+use tokio::time::Instant;
+use tower_keep_core::connection::{Backend, Class, ConnectionManager, Redis};
+
+use super::{
+    super::SOON,
+    BOTH, Client,
+    figures::{Figures, classes, sum, until_last_failure},
+    traffic::{Tally, Traffic},
+};
+
+/// How many operations may wait without getting an answer, and how many may wait longer than 40 ms, over a whole
+/// outage. At 200 operations a second, the stall age of a cache lets five take off before the gate shuts; the rest is
+/// for a busy machine.
+const FEW: u64 = 60;
+
+/// Enough to see that it goes on like that.
+const MANY: u64 = 50;
+
+/// Those that took off before the gate shut have landed when so many that came later were refused.
+const LANDED: u64 = 10;
+
+/// A fault under way.
+pub(super) struct Row {
+    fault: &'static str,
+    form: String,
+    pub(super) manager: ConnectionManager,
+    pub(super) redis: Redis,
+    traffic: Traffic,
+    keys: usize,
+    broke: Instant,
+    mended: Instant,
+    sent_after: u64,
+}
+
+impl Row {
+    /// Connects, and serves for a while. The fault has to follow at once.
+    pub(super) async fn begin(fault: &'static str, client: Client) -> Self {
+        let mut row = Self::begin_broken(fault, client);
+        row.manager.connected(SOON).await.unwrap();
+        for class in BOTH {
+            row.serves(class).await;
+        }
+        row.broke = Instant::now();
+        row
+    }
+
+    /// What is wrong is wrong from the start.
+    pub(super) fn begin_broken(fault: &'static str, client: Client) -> Self {
+        let name = Figures::name(fault, &client.form);
+        let thread = std::thread::current();
+        // A test has a thread with its name, unless they run one after the other.
+        let test = thread.name().filter(|name| *name != "main");
+        assert!(
+            test.is_none_or(|test| test.ends_with(&format!("::{name}"))),
+            "the test of this row is to be called {name}"
+        );
+        let manager = client.builder.open().unwrap();
+        let Backend::Redis(redis) = manager.attach(&client.profile) else {
+            panic!("{manager:?} is no server")
+        };
+        let now = Instant::now();
+        Self {
+            fault,
+            form: client.form,
+            traffic: Traffic::start(&redis, client.keys),
+            manager,
+            redis,
+            keys: client.keys.len(),
+            broke: now,
+            mended: now,
+            sent_after: 0,
+        }
+    }
+
+    /// Waits until operations of these classes are refused, and sees that none of them touches the connection then.
+    pub(super) async fn shuts(&mut self, classes: &[Class]) {
+        for class in classes {
+            self.traffic
+                .reaches(0, *class, LANDED, |tally| tally.refused)
+                .await;
+        }
+        let before = self.sent(classes);
+        for class in classes {
+            self.traffic
+                .reaches(0, *class, MANY, |tally| tally.refused)
+                .await;
+        }
+        let after = self.sent(classes) - before;
+        assert_eq!(after, 0, "operations were sent after the gate had shut");
+        self.sent_after += after;
+    }
+
+    /// Operations of this class go on, on all keys.
+    pub(super) async fn serves(&self, class: Class) {
+        for key in 0..self.keys {
+            self.traffic
+                .reaches(key, class, MANY, |tally| tally.served)
+                .await;
+        }
+    }
+
+    /// Redis can serve again from this moment. Waits until everything is served.
+    pub(super) async fn resumes(&mut self) {
+        self.mended = Instant::now();
+        for class in BOTH {
+            self.serves(class).await;
+        }
+    }
+
+    /// Ends the load, and holds what it met to the bars: no errors but these.
+    pub(super) async fn end(self, reads: &[&str], writes: &[&str]) {
+        self.traffic.stop().await;
+        let of = |class| sum(&self.all(class));
+        let [read, write] = BOTH.map(of);
+        let all = sum([&read, &write]);
+        let figures = Figures {
+            fault: self.fault,
+            form: self.form.clone(),
+            unanswered: all.unanswered,
+            told: all.told,
+            slow: all.slow,
+            sent_after: self.sent_after,
+            others_refused: self.others_refused(),
+            away: until_last_failure(&all, self.broke),
+            resumed: until_last_failure(&all, self.mended),
+            errors: [&read, &write].map(|tally| classes(&tally.errors)),
+        };
+        for (errors, allowed) in figures.errors.iter().zip([reads, writes]) {
+            assert!(
+                errors.iter().all(|error| allowed.contains(&error.as_str())),
+                "{all:?}"
+            );
+        }
+        assert!(all.unanswered <= FEW && all.slow <= FEW, "{all:?}");
+        figures.publish();
+    }
+
+    fn sent(&self, classes: &[Class]) -> u64 {
+        let sent = |class: &Class| self.traffic.of(0, *class).sent;
+        classes.iter().map(sent).sum()
+    }
+
+    /// The tallies of all keys.
+    fn all(&self, class: Class) -> Vec<Tally> {
+        (0..self.keys)
+            .map(|key| self.traffic.of(key, class))
+            .collect()
+    }
+
+    /// As many of a hundred as were refused of the key that the fault is about.
+    fn others_refused(&self) -> Option<u64> {
+        let refused = |key| sum(&BOTH.map(|class| self.traffic.of(key, class))).refused;
+        let others = (1..self.keys).map(refused).max()?;
+        Some((others * 100).checked_div(refused(0)).unwrap_or(0))
+    }
+}

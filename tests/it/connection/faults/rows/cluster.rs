@@ -1,0 +1,38 @@
+//! One master of a cluster fails, and its replica takes over.
+
+use testkit::{RedisCluster, RedisServer, eventually};
+
+use super::{super::super::SOON, AWAY, BOTH, Client, Row};
+
+async fn master(fault: &'static str, fail: fn(&RedisServer)) {
+    let cluster = RedisCluster::builder().replicas().start().await;
+    let mut row = Row::begin(fault, Client::cluster(&cluster)).await;
+    let (before, life) = (row.manager.incarnation().unwrap(), row.redis.life());
+    let master = cluster.master_of("{a}").await;
+    fail(master);
+    row.shuts(&BOTH).await;
+    eventually(SOON, async || {
+        cluster.master_of("{a}").await.address() != master.address()
+    })
+    .await;
+    row.resumes().await;
+    assert_ne!(row.manager.incarnation().unwrap().run_id, before.run_id);
+    assert!(row.redis.life() > life);
+
+    // The old one learns that it is a replica now, and does not get in the way.
+    master.resume();
+    for class in BOTH {
+        row.serves(class).await;
+    }
+    row.end(&AWAY, &AWAY).await;
+}
+
+#[tokio::test]
+async fn master_sigkill_cluster() {
+    master("master, SIGKILL", RedisServer::kill).await;
+}
+
+#[tokio::test]
+async fn master_sigstop_cluster() {
+    master("master, SIGSTOP", RedisServer::pause).await;
+}

@@ -1,0 +1,21 @@
+//! The rows, by what breaks.
+
+mod cluster;
+mod network;
+mod process;
+mod sentinel;
+
+use testkit::{Authority, Capability, RedisServer, require};
+
+use super::{AWAY, BOTH, Client, Row};
+
+/// `None` where Redis has no TLS.
+async fn tls_server() -> Option<(RedisServer, Authority)> {
+    if !require(Capability::RedisTls) {
+        return None;
+    }
+    let authority = Authority::new("ours");
+    let certificate = authority.issue(&["127.0.0.1"]);
+    let server = RedisServer::builder().tls(&authority, &certificate);
+    Some((server.start().await, authority))
+}
