@@ -3,6 +3,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
+use crate::policy::{Staleness, VariantId};
+
 /// What the cache keeps under a key: a response, or a value of `get_or_load`.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Entry {
@@ -15,6 +17,12 @@ pub(crate) struct Entry {
     pub(crate) stored_at: u64,
     /// For how long it is fresh from then on, in whole ms.
     pub(crate) ttl: Duration,
+    /// What may be done with it after that.
+    pub(crate) stale: Staleness,
+    /// How long the handler took for it, in whole ms.
+    pub(crate) took: Duration,
+    /// What the request that it answers says in the headers that it varies on. `None`: it answers every request.
+    pub(crate) variant: Option<VariantId>,
 }
 
 /// Whose entry it is, so that neither side takes the other's for its own.
@@ -22,6 +30,8 @@ pub(crate) struct Entry {
 pub(crate) enum Kind {
     /// A response of a route.
     Response,
+    /// In the place of a response that has variants: the headers that they vary on. Each variant has a place of its own.
+    Variants,
     /// A value of `get_or_load`: how the body was serialised, and the caller's version of its type.
     Value { format: u8, schema: u32 },
 }
@@ -47,6 +57,9 @@ impl Entry {
             trailers: None,
             stored_at,
             ttl,
+            stale: Staleness::default(),
+            took: Duration::ZERO,
+            variant: None,
         }
     }
 

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
 use super::{content::Entry, fields, metadata::Metadata};
-use crate::{store::Incarnation, tag::TagId};
+use crate::{policy::VariantId, store::Incarnation, tag::TagId};
 
 const MAGIC: [u8; 2] = *b"TK";
 const VERSION: u8 = 1;
@@ -133,9 +133,13 @@ impl Envelope {
     pub(crate) fn into_entry(self) -> Result<Entry, Undecodable> {
         let head = self.tags.end..self.body;
         let metadata = Metadata::decode(&self.bytes[head.clone()]).ok_or(Undecodable::Content)?;
-        let headers = self.bytes.slice(head.start + Metadata::LENGTH..head.end);
-        let headers =
-            fields::decode(&headers, metadata.headers as usize).ok_or(Undecodable::Content)?;
+        let mut fields = head.start + Metadata::LENGTH..head.end;
+        let variant = match metadata.is_variant {
+            false => None,
+            true => Some(self.variant(&mut fields).ok_or(Undecodable::Content)?),
+        };
+        let headers = fields::decode(&self.bytes.slice(fields), metadata.headers as usize)
+            .ok_or(Undecodable::Content)?;
         let end = self
             .body
             .checked_add(metadata.body as usize)
@@ -150,7 +154,17 @@ impl Envelope {
             trailers,
             stored_at: metadata.stored_at,
             ttl: Duration::from_millis(metadata.ttl),
+            stale: metadata.stale,
+            took: Duration::from_millis(metadata.took.into()),
+            variant,
         })
+    }
+
+    /// Takes the id of the variant from the start of `place`.
+    fn variant(&self, place: &mut Range<usize>) -> Option<VariantId> {
+        let id = self.bytes[place.clone()].first_chunk()?;
+        place.start += VariantId::LENGTH;
+        Some(VariantId(*id))
     }
 
     fn trailers(&self, at: usize, count: Option<u32>) -> Result<Option<HeaderMap>, Undecodable> {
@@ -180,6 +194,9 @@ fn head(
         status: entry.status.as_u16(),
         stored_at: entry.stored_at,
         ttl: entry.ttl.as_millis() as u64,
+        stale: entry.stale,
+        took: u32::try_from(entry.took.as_millis()).unwrap_or(u32::MAX),
+        is_variant: entry.variant.is_some(),
         headers: entry.headers.len() as u32,
         body: entry.body.len() as u32,
         trailers: trailers.map(|trailers| trailers.len() as u32),
@@ -187,6 +204,7 @@ fn head(
     let mut out = Vec::with_capacity(
         TAGS + tags.len() * TagId::LENGTH
             + Metadata::LENGTH
+            + entry.variant.map_or(0, |id| id.0.len())
             + fields::encoded_length(&entry.headers)
             + room,
     );
@@ -200,6 +218,7 @@ fn head(
         out.extend_from_slice(&tag.0);
     }
     metadata.encode(&mut out);
+    out.extend(entry.variant.iter().flat_map(|id| id.0));
     fields::encode(&entry.headers, &mut out);
     let body = out.len();
     out[BODY_START].copy_from_slice(&(body as u32).to_le_bytes());

@@ -2,7 +2,7 @@ use http::{HeaderName, HeaderValue};
 use proptest::prelude::*;
 
 use super::*;
-use crate::{entry::Kind, tag::Tag};
+use crate::{entry::Kind, policy::Staleness, tag::Tag};
 
 const KEY: [u8; 32] = [7; 32];
 
@@ -23,6 +23,14 @@ fn entry() -> Entry {
         trailers: None,
         stored_at: 1_795_000_000_123,
         ttl: Duration::from_secs(60),
+        stale: Staleness {
+            while_revalidate: Duration::from_secs(30),
+            if_error: Duration::from_secs(600),
+            forbidden: false,
+            validate: false,
+        },
+        took: Duration::from_millis(12),
+        variant: None,
     }
 }
 
@@ -199,6 +207,14 @@ proptest! {
             body: body.into(),
             stored_at,
             ttl: Duration::from_millis(ttl),
+            stale: Staleness {
+                while_revalidate: Duration::from_millis(ttl / 2),
+                if_error: Duration::from_millis(stored_at),
+                forbidden: ttl % 2 == 0,
+                validate: ttl % 3 == 0,
+            },
+            took: Duration::from_millis((ttl as u32).into()),
+            variant: (ttl % 5 == 0).then_some(VariantId([9; 16])),
         };
         prop_assert_eq!(Envelope::open(encoded(&entry), &KEY).unwrap().into_entry().unwrap(), entry);
     }

@@ -1,4 +1,7 @@
+use std::time::Duration;
+
 use super::Kind;
+use crate::policy::Staleness;
 
 /// What an entry says about itself, behind the fixed part of its envelope: of fixed length too, since every hit reads it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,6 +12,12 @@ pub(super) struct Metadata {
     pub(super) stored_at: u64,
     /// ms.
     pub(super) ttl: u64,
+    /// Of a response; values have none.
+    pub(super) stale: Staleness,
+    /// How long the response took to make, ms.
+    pub(super) took: u32,
+    /// The id of the variant follows.
+    pub(super) is_variant: bool,
     /// The number of header fields.
     pub(super) headers: u32,
     /// The length of the body.
@@ -19,26 +28,43 @@ pub(super) struct Metadata {
 
 const RESPONSE: u8 = 0;
 const VALUE: u8 = 1;
+const VARIANTS: u8 = 2;
+
+/// What a response says in the byte that a value has for its format.
+const FORBIDDEN: u8 = 1;
+const VALIDATE: u8 = 2;
+const VARIANT: u8 = 4;
 
 /// In place of the number of trailer fields: a response without trailers.
 const NO_TRAILERS: u32 = u32::MAX;
 
 impl Metadata {
-    pub(super) const LENGTH: usize = 36;
+    pub(super) const LENGTH: usize = 52;
 
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
         let (kind, format, schema) = match self.kind {
-            Kind::Response => (RESPONSE, 0, 0),
+            Kind::Response => (RESPONSE, self.flags(), self.took),
             Kind::Value { format, schema } => (VALUE, format, schema),
+            Kind::Variants => (VARIANTS, self.flags(), self.took),
         };
         out.extend_from_slice(&[kind, format]);
         out.extend_from_slice(&self.status.to_le_bytes());
         out.extend_from_slice(&schema.to_le_bytes());
         out.extend_from_slice(&self.stored_at.to_le_bytes());
         out.extend_from_slice(&self.ttl.to_le_bytes());
+        for window in [self.stale.while_revalidate, self.stale.if_error] {
+            out.extend_from_slice(&(window.as_millis() as u64).to_le_bytes());
+        }
         out.extend_from_slice(&self.headers.to_le_bytes());
         out.extend_from_slice(&self.body.to_le_bytes());
         out.extend_from_slice(&self.trailers.unwrap_or(NO_TRAILERS).to_le_bytes());
+    }
+
+    fn flags(&self) -> u8 {
+        let flag = |is_set, flag| if is_set { flag } else { 0 };
+        flag(self.stale.forbidden, FORBIDDEN)
+            | flag(self.stale.validate, VALIDATE)
+            | flag(self.is_variant, VARIANT)
     }
 
     /// Reads it from the start of `bytes`; `None` if it is not there.
@@ -47,16 +73,28 @@ impl Metadata {
         let [kind, format] = take(&mut rest)?;
         let status = u16::from_le_bytes(take(&mut rest)?);
         let schema = u32::from_le_bytes(take(&mut rest)?);
-        let kind = match kind {
-            RESPONSE => Kind::Response,
-            VALUE => Kind::Value { format, schema },
+        let (kind, flags, took) = match kind {
+            RESPONSE => (Kind::Response, format, schema),
+            VALUE => (Kind::Value { format, schema }, 0, 0),
+            VARIANTS => (Kind::Variants, format, schema),
             _ => return None,
+        };
+        let stored_at = u64::from_le_bytes(take(&mut rest)?);
+        let ttl = u64::from_le_bytes(take(&mut rest)?);
+        let stale = Staleness {
+            while_revalidate: Duration::from_millis(u64::from_le_bytes(take(&mut rest)?)),
+            if_error: Duration::from_millis(u64::from_le_bytes(take(&mut rest)?)),
+            forbidden: flags & FORBIDDEN != 0,
+            validate: flags & VALIDATE != 0,
         };
         Some(Self {
             kind,
             status,
-            stored_at: u64::from_le_bytes(take(&mut rest)?),
-            ttl: u64::from_le_bytes(take(&mut rest)?),
+            stored_at,
+            ttl,
+            stale,
+            took,
+            is_variant: flags & VARIANT != 0,
             headers: u32::from_le_bytes(take(&mut rest)?),
             body: u32::from_le_bytes(take(&mut rest)?),
             trailers: Some(u32::from_le_bytes(take(&mut rest)?)).filter(|&n| n != NO_TRAILERS),
@@ -81,6 +119,14 @@ mod tests {
             status: 404,
             stored_at: 1_795_000_000_123,
             ttl: u64::MAX,
+            stale: Staleness {
+                while_revalidate: Duration::from_millis(1),
+                if_error: Duration::from_secs(1 << 31),
+                forbidden: true,
+                validate: false,
+            },
+            took: 70_000,
+            is_variant: true,
             headers: 7,
             body: 100_000,
             trailers: None,
@@ -90,10 +136,22 @@ mod tests {
                 format: 3,
                 schema: 70_000,
             },
+            stale: Staleness::default(),
+            took: 0,
+            is_variant: false,
             trailers: Some(0),
             ..response
         };
-        for metadata in [response, value] {
+        let variants = Metadata {
+            kind: Kind::Variants,
+            stale: Staleness {
+                validate: true,
+                ..Staleness::default()
+            },
+            is_variant: false,
+            ..response
+        };
+        for metadata in [response, value, variants] {
             let mut bytes = Vec::new();
             metadata.encode(&mut bytes);
             assert_eq!(bytes.len(), Metadata::LENGTH);

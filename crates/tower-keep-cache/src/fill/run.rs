@@ -1,13 +1,16 @@
 use std::{
     pin::{Pin, pin},
     sync::Arc,
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode, header::SET_COOKIE, response::Parts};
 use http_body::{Body as HttpBody, SizeHint};
-use tokio::{sync::oneshot, time::sleep_until};
+use tokio::{
+    sync::oneshot,
+    time::{Instant, sleep_until},
+};
 use tower_keep_core::{
     Body, Rejected, SessionTouched,
     body::{Sender, channel},
@@ -57,6 +60,7 @@ struct Keepsake {
     capture: Capture,
     status: StatusCode,
     headers: HeaderMap,
+    took: Duration,
 }
 
 enum Purpose {
@@ -78,7 +82,7 @@ impl Leader {
         S: Service<Request<ReqB>, Response = Response<ResB>>,
         ResB: HttpBody<Data = Bytes>,
     {
-        let deadline = self.fill.deadline();
+        let (deadline, asked) = (self.fill.deadline(), Instant::now());
         let deserted = async {
             head.closed().await;
             sleep_until(deadline).await;
@@ -89,7 +93,7 @@ impl Leader {
             () = deserted => return,
         };
         match answer {
-            Ok(response) => self.answer(response, head).await,
+            Ok(response) => self.answer(response, asked.elapsed(), head).await,
             Err(error) => {
                 // No answer, so there is no copy of it either: those who wait go on with a leader of their own.
                 drop(self);
@@ -98,15 +102,19 @@ impl Leader {
         }
     }
 
-    async fn answer<B, E>(self, response: Response<B>, head: oneshot::Sender<Head<B, E>>)
-    where
+    async fn answer<B, E>(
+        self,
+        response: Response<B>,
+        took: Duration,
+        head: oneshot::Sender<Head<B, E>>,
+    ) where
         B: HttpBody<Data = Bytes>,
     {
         let (mut parts, body) = response.into_parts();
         let size = body.size_hint();
         let tags = self.tags(&parts);
         self.scope.report_outward(&tags);
-        let keepsake = self.keepsake(&parts, &size);
+        let keepsake = self.keepsake(&parts, &size, took);
         self.announce(&mut parts, &size, keepsake.as_ref());
         match keepsake {
             None => {
@@ -139,8 +147,9 @@ impl Leader {
     }
 
     /// What is to be kept of this answer; `None` if it is only for the one who asked, or too large.
-    fn keepsake(&self, parts: &Parts, size: &SizeHint) -> Option<Keepsake> {
+    fn keepsake(&self, parts: &Parts, size: &SizeHint, took: Duration) -> Option<Keepsake> {
         let answer = Answer {
+            delay: took,
             rejected: parts.extensions.get::<Rejected>().is_some(),
             session_touched: self.session_touched(),
             ..Answer::default()
@@ -176,6 +185,7 @@ impl Leader {
             capture: Capture::new(&parts.headers, size.lower(), self.route.max_body).ok()?,
             status: parts.status,
             headers: stored_headers(&parts.headers, &withheld, rules.strict),
+            took,
         })
     }
 
@@ -212,7 +222,9 @@ impl Leader {
             capture,
             status,
             headers,
+            took,
         } = keepsake;
+        let entry = |captured, lifetime| entry(status, headers, captured, lifetime, took);
         match Pump::new(body, sender)
             .capture(capture, self.fill.deadline())
             .await
@@ -223,12 +235,11 @@ impl Leader {
                     // Also a body that is made while it is sent can read somebody's session.
                     _ if self.session_touched() || sets_cookie(&captured) => self.fill.refuse(),
                     Purpose::Failure => {
-                        let entry = entry(status, headers, captured, Lifetime::default());
+                        let entry = entry(captured, Lifetime::default());
                         self.fill.fail(Arc::new(Failure::Answer(Box::new(entry))));
                     }
                     Purpose::Store(lifetime) => {
-                        self.store(entry(status, headers, captured, lifetime), tags, lifetime)
-                            .await;
+                        self.store(entry(captured, lifetime), tags, lifetime).await;
                     }
                 }
             }
@@ -269,7 +280,13 @@ fn sets_cookie(captured: &Captured) -> bool {
     trailers.is_some_and(|trailers| trailers.contains_key(SET_COOKIE))
 }
 
-fn entry(status: StatusCode, headers: HeaderMap, captured: Captured, lifetime: Lifetime) -> Entry {
+fn entry(
+    status: StatusCode,
+    headers: HeaderMap,
+    captured: Captured,
+    lifetime: Lifetime,
+    took: Duration,
+) -> Entry {
     // Dated back by the age it came with, so that one subtraction gives its age at every hit.
     let age = u64::try_from(lifetime.age.as_millis()).unwrap_or(u64::MAX);
     Entry {
@@ -280,5 +297,8 @@ fn entry(status: StatusCode, headers: HeaderMap, captured: Captured, lifetime: L
         trailers: captured.trailers,
         stored_at: Entry::now().saturating_sub(age),
         ttl: lifetime.fresh_for,
+        stale: lifetime.stale,
+        took,
+        variant: None,
     }
 }

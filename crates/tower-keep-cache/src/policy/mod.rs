@@ -71,5 +71,5 @@ pub(crate) use self::{
     storing::{Answer, Keep, Verdict, judge},
     target::Target,
     template::Template,
-    vary::Vary,
+    vary::{VariantId, Vary},
 };
