@@ -57,15 +57,14 @@ where
     async move {
         let head = *request.method() == Method::HEAD;
         let key = &question.key;
-        let budget = request.extensions().get::<RedisBudget>().cloned();
         if question.directives.only_if_cached {
-            let Some(hit) = engine.only_look(key, &tags, budget.as_ref()).await else {
+            let Some(hit) = engine.only_look(key, &tags).await else {
                 return Ok(route.bare(StatusCode::GATEWAY_TIMEOUT, Handling::Unsatisfied));
             };
             Scope::report(&hit.tags);
             return Ok(route.hit(hit.entry, head));
         }
-        match engine.admit(key, &tags, budget.as_ref()).await {
+        match engine.admit(key, &tags).await {
             Admission::Hit(hit) => {
                 Scope::report(&hit.tags);
                 Ok(route.hit(hit.entry, head))
@@ -169,7 +168,8 @@ where
     request.headers_mut().remove(IF_NONE_MATCH);
     request.headers_mut().remove(IF_MODIFIED_SINCE);
     let (head, answered) = oneshot::channel();
-    let task = tokio::spawn(leader.run(inner, request, head).in_current_span());
+    let run = RedisBudget::carry(leader.run(inner, request, head));
+    let task = tokio::spawn(run.in_current_span());
     match answered.await {
         Ok(answer) => answer,
         Err(_) => match task.await {

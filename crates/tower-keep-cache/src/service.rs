@@ -7,7 +7,7 @@ use std::{
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body as HttpBody;
-use tower_keep_core::Body;
+use tower_keep_core::{Body, RedisBudget};
 use tower_service::Service;
 
 use crate::{
@@ -111,10 +111,13 @@ where
             Ok(tags) => tags,
             Err(why) => return self.bypass(request, why),
         };
+        let budget = request.extensions().get::<RedisBudget>().cloned();
         let inner = self.take_inner();
         let (engine, route) = (Arc::clone(&self.engine), Arc::clone(&self.route));
-        ResponseFuture::cached(Box::pin(serve(
-            engine, route, inner, request, question, tags,
-        )))
+        let served = serve(engine, route, inner, request, question, tags);
+        ResponseFuture::cached(match budget {
+            Some(budget) => Box::pin(budget.scope(served)),
+            None => Box::pin(served),
+        })
     }
 }

@@ -6,6 +6,7 @@
 //! | [`Identity`], [`SessionTouched`], [`GuardOutcome`], [`RedisBudget`] | what layers and handlers tell each other through extensions |
 //! | [`Body`], [`body`] | one response body for all layers: passed through, in memory, or fed by another task |
 //! | [`breaker`] | the circuit breaker's state machine, pure: what a circuit guard decides by |
+//! | [`RedisBudgetLayer`] | gives every request a [`RedisBudget`] |
 //! | [`connection`] | Redis: one connection with deadlines, health and reconnection, or stores in this process |
 //! | [`extract`] | who a request is counted for: client address, header, cookie, identity, route |
 //! | [`Namespace`], [`digest`] | how keys in Redis are made |
@@ -35,6 +36,6 @@ pub use body::Body;
 pub use guard_outcome::GuardOutcome;
 pub use identity::Identity;
 pub use namespace::{InvalidNamespace, Namespace};
-pub use redis_budget::RedisBudget;
+pub use redis_budget::{RedisBudget, RedisBudgetFuture, RedisBudgetLayer, RedisBudgetService};
 pub use rejection::{Protocol, QuotaViolation, Reason, Rejected, Rejection};
 pub use session_touched::SessionTouched;

@@ -39,6 +39,6 @@ pub mod guide;
 pub use tower_keep_cache as cache;
 pub use tower_keep_core::{
     Body, GuardOutcome, Identity, InvalidNamespace, Namespace, Protocol, QuotaViolation, Reason,
-    RedisBudget, Rejected, Rejection, SessionTouched, body, breaker, connection, digest, extract,
-    telemetry,
+    RedisBudget, RedisBudgetFuture, RedisBudgetLayer, RedisBudgetService, Rejected, Rejection,
+    SessionTouched, body, breaker, connection, digest, extract, telemetry,
 };

@@ -5,7 +5,7 @@ use std::{future::Future, panic::resume_unwind, sync::Arc};
 use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::time::{error::Elapsed, timeout_at};
-use tower_keep_core::telemetry::target;
+use tower_keep_core::{RedisBudget, telemetry::target};
 use tracing::Instrument;
 
 use super::Freshness;
@@ -94,7 +94,7 @@ pub(super) async fn detached<F>(load: F) -> Option<F::Output>
 where
     F: Future<Output: Send + 'static> + Send + 'static,
 {
-    match tokio::spawn(load.in_current_span()).await {
+    match tokio::spawn(RedisBudget::carry(load).in_current_span()).await {
         Ok(output) => Some(output),
         Err(error) => match error.try_into_panic() {
             Ok(panic) => resume_unwind(panic),

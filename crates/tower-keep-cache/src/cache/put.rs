@@ -3,6 +3,7 @@
 use std::future::Future;
 
 use serde::Serialize;
+use tower_keep_core::{RedisBudget, connection::CommandError};
 
 use super::{
     Cache, Freshness, PutError,
@@ -68,7 +69,11 @@ impl Cache {
             if bytes > max_entry_bytes {
                 return Err(PutError::TooLarge { bytes });
             }
-            match fill.store(entry, tags.clone(), freshness.ttl).await {
+            let stored = fill.store(entry, tags.clone(), freshness.ttl);
+            let Some(stored) = RedisBudget::charge(stored).await else {
+                return Err(PutError::Redis(CommandError::BudgetSpent));
+            };
+            match stored {
                 // Overtaken by an invalidation: nothing older than the value is served either.
                 FillOutcome::Stored | FillOutcome::Refused(RefusedCause::Invalidated) => {
                     Ok((value, tags))
@@ -88,7 +93,6 @@ fn not_stored<E>(unstored: Unstored) -> PutError<E> {
     match unstored {
         Unstored::Redis(error) => PutError::Redis(error),
         Unstored::Held | Unstored::Pending => PutError::Invalidated,
-        Unstored::Budget => PutError::Busy,
         Unstored::Abandoned => PutError::TimedOut,
     }
 }

@@ -3,7 +3,7 @@
 use std::{future::Future, sync::Arc};
 
 use serde::{Serialize, de::DeserializeOwned};
-use tower_keep_core::telemetry::target;
+use tower_keep_core::{RedisBudget, telemetry::target};
 
 use super::{
     Cache, Freshness, LoadError,
@@ -49,7 +49,7 @@ impl Cache {
         L: Future<Output = Result<T, E>> + Send + 'static,
     {
         let key = load::key(key.as_ref(), freshness.schema);
-        let fill = match self.engine.admit(&key, &freshness.tags, None).await {
+        let fill = match self.engine.admit(&key, &freshness.tags).await {
             Admission::Hit(hit) | Admission::Copy(Outcome::Entry(hit)) => {
                 match load::decode(&hit, freshness.schema) {
                     Some(value) => return Ok(value),
@@ -100,7 +100,9 @@ impl Cache {
             let tags = load::tags(&freshness, &scope);
             match load::encode(&value, &freshness) {
                 Ok(entry) if entry.body.len() <= max_entry_bytes => {
-                    fill.store(entry, tags.clone(), freshness.ttl).await;
+                    let stored = fill.store(entry, tags.clone(), freshness.ttl);
+                    // Who has no time left for Redis need not hear how it went.
+                    RedisBudget::charge(stored).await;
                 }
                 Ok(_) => fill.refuse(),
                 Err(error) => {

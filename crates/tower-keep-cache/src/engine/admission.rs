@@ -152,19 +152,13 @@ impl Engine {
     /// A request for `key`: an entry, or the duty to make it, or somebody else's.
     ///
     /// `expected`: the tags that the entry is known to carry before it is made.
-    /// `budget`: what the request may still spend on waiting for Redis; spent, it is as if Redis were away.
-    pub(crate) async fn admit(
-        self: &Arc<Self>,
-        key: &EntryKey,
-        expected: &[Tag],
-        budget: Option<&RedisBudget>,
-    ) -> Admission {
+    pub(crate) async fn admit(self: &Arc<Self>, key: &EntryKey, expected: &[Tag]) -> Admission {
         let admission = if Scope::fills(&self.flights, key) {
             // Who runs this has looked.
             Admission::Alone(AloneReason::Nested)
         } else {
             let mark = self.flights.mark(key);
-            match self.look_within(key, expected, budget).await {
+            match self.look_for_one(key, expected).await {
                 Ok(hit) => Admission::Hit(hit),
                 // Boxed, so that a hit does not carry the room for it.
                 Err(start) => Box::pin(self.join(key, expected, start, mark)).await,
@@ -175,13 +169,8 @@ impl Engine {
     }
 
     /// The entry for a request that takes nothing else.
-    pub(crate) async fn only_look(
-        &self,
-        key: &EntryKey,
-        expected: &[Tag],
-        budget: Option<&RedisBudget>,
-    ) -> Option<Hit> {
-        let found = self.look_within(key, expected, budget).await.ok();
+    pub(crate) async fn only_look(&self, key: &EntryKey, expected: &[Tag]) -> Option<Hit> {
+        let found = self.look_for_one(key, expected).await.ok();
         match found {
             Some(_) => telemetry::hit(),
             None => telemetry::unsatisfied(),
@@ -232,25 +221,12 @@ impl Engine {
     ) {
         let (engine, key) = (Arc::clone(self), key.clone());
         let driver = Driver::new(engine, key, expected.into(), place, patience, permit);
-        tokio::spawn(driver.drive(start));
+        tokio::spawn(driver.drive(start, RedisBudget::current()));
     }
 
-    /// Looks for a request that may spend only so much time on it. What it brings, or how to go on without.
-    async fn look_within(
-        &self,
-        key: &EntryKey,
-        expected: &[Tag],
-        budget: Option<&RedisBudget>,
-    ) -> Result<Hit, Start> {
-        if budget.is_some_and(RedisBudget::is_spent) {
-            return Err(Start::Away(Unstored::Budget));
-        }
-        let asked = budget.map(|budget| (budget, Instant::now()));
-        let looked = self.look(key, expected).await;
-        if let Some((budget, asked)) = asked {
-            budget.spend(asked.elapsed());
-        }
-        match looked {
+    /// Looks for one request. What it brings, or how to go on without.
+    async fn look_for_one(&self, key: &EntryKey, expected: &[Tag]) -> Result<Hit, Start> {
+        match self.look(key, expected).await {
             Ok(Some(hit)) => Ok(hit),
             Ok(None) => Err(Start::Begin),
             Err(error) => Err(Start::Away(Unstored::Redis(error))),
@@ -341,7 +317,8 @@ impl Engine {
 
     /// Tells the store; what it does not acknowledge is retried, and blocked here meanwhile.
     pub(crate) async fn invalidate(&self, invalidation: Invalidation) -> Result<(), CommandError> {
-        pending::invalidate(self.retry(), invalidation).await
+        // What is not acknowledged concerns other processes, too: no request's haste counts against that.
+        RedisBudget::suspend(pending::invalidate(self.retry(), invalidation)).await
     }
 
     /// What must be known before a command is sent whose answer is served.

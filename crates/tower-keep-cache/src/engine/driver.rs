@@ -12,7 +12,7 @@ use tokio::{
     sync::{OwnedSemaphorePermit, oneshot},
     time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until},
 };
-use tower_keep_core::connection::CommandError;
+use tower_keep_core::{RedisBudget, connection::CommandError};
 
 use super::{
     admission::{Admission, AloneReason, Engine, Hit, Outcome, Watched},
@@ -101,10 +101,16 @@ impl Driver {
         }
     }
 
-    pub(super) async fn drive(mut self, mut start: Start) {
+    /// `budget`: of the request that has begun this, which waits until a run begins.
+    pub(super) async fn drive(mut self, mut start: Start, mut budget: Option<RedisBudget>) {
         let ids: Vec<TagId> = self.expected.iter().map(Tag::id).collect();
         loop {
-            start = match self.acquire(start, &ids).await {
+            let acquire = self.acquire(start, &ids);
+            let acquired = match budget.take() {
+                Some(budget) => budget.scope(acquire).await,
+                None => acquire.await,
+            };
+            start = match acquired {
                 Acquired::Found(hit) => {
                     self.found(hit);
                     Start::Look

@@ -1,6 +1,6 @@
 //! What the leader of a flight holds.
 
-use std::{any::Any, fmt, sync::Arc, time::Duration};
+use std::{any::Any, fmt, future::Future, sync::Arc, time::Duration};
 
 use tokio::{sync::oneshot, time::Instant};
 use tower_keep_core::connection::CommandError;
@@ -47,8 +47,6 @@ pub(crate) enum FillOutcome {
 pub(crate) enum Unstored {
     /// Redis is away, or did not answer.
     Redis(CommandError),
-    /// The request that began this had no time left to wait for Redis.
-    Budget,
     /// One of the tags is held: for a moment after an invalidation nothing may be stored under it.
     Held,
     /// An invalidation of one of the tags has not been acknowledged yet.
@@ -100,7 +98,13 @@ impl Fill {
     /// stale), with these tags and those expected for the key.
     ///
     /// Closes the flight to joiners before the store is sent.
-    pub(crate) async fn store(self, entry: Entry, tags: Vec<TagId>, ttl: Duration) -> FillOutcome {
+    /// Goes on also if nobody waits for what is returned.
+    pub(crate) fn store(
+        self,
+        entry: Entry,
+        tags: Vec<TagId>,
+        ttl: Duration,
+    ) -> impl Future<Output = FillOutcome> + Send {
         let (answer, answered) = oneshot::channel();
         let report = Report::Store {
             entry: Arc::new(entry),
@@ -110,9 +114,11 @@ impl Fill {
         };
         // Without a driver there is nobody to answer, and the receiver says so.
         let _ = self.report.send(report);
-        answered
-            .await
-            .unwrap_or(FillOutcome::Unstored(Unstored::Abandoned))
+        async move {
+            answered
+                .await
+                .unwrap_or(FillOutcome::Unstored(Unstored::Abandoned))
+        }
     }
 
     /// The handler failed: everybody who waits gets a copy of the failure.

@@ -60,7 +60,7 @@ pub(super) fn stored(outcome: &FillOutcome) {
     filled(match outcome {
         FillOutcome::Stored => "stored",
         FillOutcome::Refused(_) => "refused",
-        FillOutcome::Unstored(Unstored::Redis(_) | Unstored::Budget) => "redis_away",
+        FillOutcome::Unstored(Unstored::Redis(_)) => "redis_away",
         FillOutcome::Unstored(Unstored::Held | Unstored::Pending) => "blocked",
         FillOutcome::Unstored(Unstored::Abandoned) => "abandoned",
     });

@@ -195,7 +195,7 @@ impl Leader {
             && size.exact().is_some()
             && keepsake.is_some_and(|keepsake| matches!(keepsake.purpose, Purpose::Store(_)));
         let detail = match self.fill.unstored() {
-            Some(Unstored::Redis(_) | Unstored::Budget) => Some(Detail::RedisAway),
+            Some(Unstored::Redis(_)) => Some(Detail::RedisAway),
             _ => None,
         };
         let forwarded = Forwarded {

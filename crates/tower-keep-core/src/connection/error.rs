@@ -127,6 +127,8 @@ pub enum CommandError {
     Interrupted,
     /// Too many operations are in flight; nothing was sent.
     Overloaded,
+    /// The request has no time left for Redis, by its [`RedisBudget`](crate::RedisBudget); nothing was sent.
+    BudgetSpent,
     /// `OOM`: the server is at `maxmemory` and takes no writes.
     OutOfMemory,
     /// `READONLY`, `NOREPLICAS`, `MISCONF`: the server takes no writes.
@@ -175,6 +177,7 @@ impl fmt::Display for CommandError {
             Self::Unavailable => "redis is not available",
             Self::Interrupted => "redis became unavailable before it replied",
             Self::Overloaded => "too many redis operations in flight",
+            Self::BudgetSpent => "the request has no time left for redis",
             Self::OutOfMemory => "redis is out of memory",
             Self::ReadOnly => "redis takes no writes",
             Self::Loading => "redis is loading its data",

@@ -16,7 +16,7 @@ use fred::{
     types::Resp3Frame,
 };
 
-use crate::breaker::Permit;
+use crate::{breaker::Permit, redis_budget::Waiting};
 
 use super::{command::Command, core::Core, error::CommandError, health::Class, traffic::Traffic};
 
@@ -31,6 +31,8 @@ pub(super) struct Place {
     pub(super) departed: Duration,
     /// The deadline of the operation that took it, as the core counts time.
     pub(super) due: Duration,
+    /// Whether that is earlier than its handle's deadline: then it says more about the caller than about the server.
+    pub(super) hurried: bool,
     /// The master of a cluster that it went to, if that is known.
     pub(super) shard: Option<u8>,
 }
@@ -84,6 +86,8 @@ pub(super) struct Flight {
     class: Class,
     permit: Permit,
     sending: Option<(Sending, Place)>,
+    /// The request whose time runs while its caller waits.
+    waiting: Option<Waiting>,
     /// The library sends at the first poll; what was never polled needs nothing.
     sent: bool,
 }
@@ -112,8 +116,18 @@ impl Flight {
             class,
             permit,
             sending: Some((sending, place)),
+            waiting: None,
             sent: false,
         }
+    }
+
+    /// Takes the time of a request, which has perhaps `hurried` it.
+    pub(super) fn charged(mut self, waiting: Waiting, hurried: bool) -> Self {
+        if let Some((_, place)) = &mut self.sending {
+            place.hurried = hurried;
+        }
+        self.waiting = Some(waiting);
+        self
     }
 
     /// Sends it at the first poll; ready when it is answered or given up.

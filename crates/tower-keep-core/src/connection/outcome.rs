@@ -7,6 +7,7 @@ pub(super) enum Outcome {
     /// Given up before its answer: by its caller, or because the gate shut.
     Abandoned,
     Auth,
+    BudgetSpent,
     Busy,
     Closed,
     Cluster,
@@ -21,10 +22,11 @@ pub(super) enum Outcome {
 }
 
 impl Outcome {
-    pub(super) const ALL: [Self; 14] = [
+    pub(super) const ALL: [Self; 15] = [
         Self::Ok,
         Self::Abandoned,
         Self::Auth,
+        Self::BudgetSpent,
         Self::Busy,
         Self::Closed,
         Self::Cluster,
@@ -43,6 +45,7 @@ impl Outcome {
             Self::Ok => "ok",
             Self::Abandoned => "abandoned",
             Self::Auth => "auth",
+            Self::BudgetSpent => "budget_spent",
             Self::Busy => "busy",
             Self::Closed => "closed",
             Self::Cluster => "cluster",
@@ -67,6 +70,7 @@ impl From<&CommandError> for Outcome {
             CommandError::OutOfMemory => Self::OutOfMemory,
             CommandError::ReadOnly => Self::ReadOnly,
             CommandError::Loading => Self::Loading,
+            CommandError::BudgetSpent => Self::BudgetSpent,
             CommandError::Busy => Self::Busy,
             CommandError::Auth | CommandError::Denied(_) => Self::Auth,
             CommandError::WrongType => Self::WrongType,

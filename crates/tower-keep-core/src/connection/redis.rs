@@ -12,6 +12,8 @@ use fred::{
 };
 use tokio::time::Instant;
 
+use crate::RedisBudget;
+
 use super::{
     command::Command, core::Core, error::CommandError, flight::Flight, health::Class, key::Key,
     manager::Owner, memory::Memory, pipeline::finish_all, reply, script::Script, value::Value,
@@ -129,9 +131,10 @@ impl Redis {
         if !script.fenced {
             return Ok(None);
         }
+        let left = RedisBudget::current().map(|budget| budget.remaining());
         let deadline = self
             .core()
-            .server_time(self.deadline)
+            .server_time(self.deadline.min(left.unwrap_or(self.deadline)))
             .ok_or_else(|| self.core().denials.ignorance())?;
         Ok(Some(Bytes::from(deadline.to_string())))
     }
@@ -192,7 +195,24 @@ impl Redis {
     }
 
     pub(super) fn depart(&self, command: Command) -> Result<Flight, CommandError> {
-        self.core().depart(&self.client, self.deadline, command)
+        match RedisBudget::current() {
+            None => self.core().depart(&self.client, self.deadline, command),
+            Some(budget) => self.depart_on(budget, command),
+        }
+    }
+
+    /// On the time that is left to a request.
+    fn depart_on(&self, budget: RedisBudget, command: Command) -> Result<Flight, CommandError> {
+        let Some(waiting) = budget.wait() else {
+            return Err(self.core().refuse(command.class, CommandError::BudgetSpent));
+        };
+        let hurried = waiting.left() < self.deadline;
+        let this = match hurried {
+            true => &self.within(waiting.left()),
+            false => self,
+        };
+        let flight = self.core().depart(&this.client, this.deadline, command)?;
+        Ok(flight.charged(waiting, hurried))
     }
 
     pub(super) async fn send(&self, command: Command) -> Result<Value, CommandError> {

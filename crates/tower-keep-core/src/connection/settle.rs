@@ -78,6 +78,7 @@ impl Core {
             core: Arc::clone(self),
             departed: now,
             due: now + deadline,
+            hurried: false,
             shard: None,
         };
         if before == 0 && self.watchdog_rests.load(Ordering::SeqCst) {
@@ -154,6 +155,9 @@ impl Core {
     /// Replaces the connection, but only when it is surely dead: a gate that trips early costs little, a connection
     /// replaced early costs everything in flight.
     fn missed_deadline(&self, place: &Place, now: Duration) -> bool {
+        if place.hurried {
+            return false;
+        }
         // Told this late, the runtime was starved, and a reply may be there that nobody had the time to read.
         if now > place.due + self.limits.stall_age() / 2 {
             return false;

@@ -219,7 +219,7 @@ async fn beyond_the_largest_number_of_fills_requests_go_alone() {
     let first = rig.spawn();
     sleep(HANDLER / 2).await;
     let other = EntryKey::from_parts(&[b"other"]);
-    let refused = rig.engine.admit(&other, &[], None).await;
+    let refused = rig.engine.admit(&other, &[]).await;
     assert!(
         matches!(refused, Admission::Alone(AloneReason::Full)),
         "{refused:?}"
@@ -231,7 +231,7 @@ async fn beyond_the_largest_number_of_fills_requests_go_alone() {
     );
     first.await.unwrap();
     assert!(matches!(
-        rig.engine.admit(&other, &[], None).await,
+        rig.engine.admit(&other, &[]).await,
         Admission::Lead(_)
     ));
 }

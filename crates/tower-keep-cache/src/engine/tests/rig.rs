@@ -77,7 +77,7 @@ impl Rig {
     }
 
     pub(super) async fn admit(&self) -> Admission {
-        self.engine.admit(&key(), &[tag()], None).await
+        self.engine.admit(&key(), &[tag()]).await
     }
 
     /// A request from end to end. A fill is detached, as the layer does it.
