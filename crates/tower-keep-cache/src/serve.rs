@@ -64,7 +64,7 @@ where
             Scope::report(&hit.tags);
             return Ok(route.hit(hit.entry, head));
         }
-        match engine.admit(key, &tags).await {
+        match engine.admit(key, &tags, |_| true).await {
             Admission::Hit(hit) => {
                 Scope::report(&hit.tags);
                 Ok(route.hit(hit.entry, head))

@@ -12,6 +12,7 @@ use tower_keep_core::{
 };
 
 use super::{
+    backoff::Backoff,
     driver::{Driver, Patience, Start},
     fill::{Fill, Unstored},
     flights::{Flights, Joined},
@@ -25,7 +26,7 @@ use super::{
 use crate::{
     entry::Entry,
     key::EntryKey,
-    store::{Found, Lookup, MissCause, Poll, Store},
+    store::{Found, Lookup, MissCause, Revision, Store},
     tag::{Tag, TagId},
 };
 
@@ -51,6 +52,8 @@ pub(crate) enum Admission {
 pub(crate) struct Hit {
     pub(crate) entry: Arc<Entry>,
     pub(crate) tags: Arc<[TagId]>,
+    /// Which entry of the store it is; `None` before it is there.
+    pub(crate) revision: Option<Revision>,
 }
 
 impl From<Found> for Hit {
@@ -58,6 +61,7 @@ impl From<Found> for Hit {
         Self {
             entry: found.entry,
             tags: found.tags,
+            revision: Some(found.revision),
         }
     }
 }
@@ -116,6 +120,7 @@ pub(crate) struct Engine {
     pub(super) pending: Arc<Pending>,
     pub(crate) settings: Settings,
     pub(super) fills: Arc<Semaphore>,
+    pub(super) backoff: Arc<Backoff>,
     lives: Arc<Lives>,
     manager: ConnectionManager,
 }
@@ -129,6 +134,7 @@ impl Engine {
             pending: Arc::default(),
             settings: Settings::default(),
             fills: Arc::new(Semaphore::new(FILLS)),
+            backoff: Arc::default(),
             lives: Arc::new(Lives::new(redis, manager.clone())),
             manager,
         }
@@ -152,16 +158,26 @@ impl Engine {
     /// A request for `key`: an entry, or the duty to make it, or somebody else's.
     ///
     /// `expected`: the tags that the entry is known to carry before it is made.
-    pub(crate) async fn admit(self: &Arc<Self>, key: &EntryKey, expected: &[Tag]) -> Admission {
+    /// `good`: whether an entry is good enough for this request. One that is not becomes the base of the fill.
+    pub(crate) async fn admit(
+        self: &Arc<Self>,
+        key: &EntryKey,
+        expected: &[Tag],
+        good: impl FnOnce(&Entry) -> bool,
+    ) -> Admission {
         let admission = if Scope::fills(&self.flights, key) {
             // Who runs this has looked.
             Admission::Alone(AloneReason::Nested)
         } else {
             let mark = self.flights.mark(key);
             match self.look_for_one(key, expected).await {
-                Ok(hit) => Admission::Hit(hit),
+                Ok(hit) if good(&hit.entry) => Admission::Hit(hit),
                 // Boxed, so that a hit does not carry the room for it.
-                Err(start) => Box::pin(self.join(key, expected, start, mark)).await,
+                Ok(hit) => {
+                    telemetry::stale();
+                    Box::pin(self.join(key, expected, Start::Begin, mark, Some(hit))).await
+                }
+                Err(start) => Box::pin(self.join(key, expected, start, mark, None)).await,
             }
         };
         telemetry::admitted(&admission);
@@ -190,6 +206,7 @@ impl Engine {
         expected: &[Tag],
         start: Start,
         mark: u64,
+        base: Option<Hit>,
     ) -> Admission {
         let (waiter, told) = oneshot::channel();
         let joined = self
@@ -206,22 +223,21 @@ impl Engine {
             (Joined::First { permit, .. }, start) => (start, Patience::ForEntry, permit),
         };
         let place = Place::Shared(Arc::clone(&self.flights));
-        self.drive(key, expected, place, start, patience, permit);
+        let driver = self.driver(key, expected, place, patience, permit);
+        tokio::spawn(driver.about(base).drive(start, RedisBudget::current()));
         self.wait(told).await
     }
 
-    fn drive(
+    pub(super) fn driver(
         self: &Arc<Self>,
         key: &EntryKey,
         expected: &[Tag],
         place: Place,
-        start: Start,
         patience: Patience,
         permit: OwnedSemaphorePermit,
-    ) {
+    ) -> Driver {
         let (engine, key) = (Arc::clone(self), key.clone());
-        let driver = Driver::new(engine, key, expected.into(), place, patience, permit);
-        tokio::spawn(driver.drive(start, RedisBudget::current()));
+        Driver::new(engine, key, expected.into(), place, patience, permit)
     }
 
     /// Looks for one request. What it brings, or how to go on without.
@@ -259,20 +275,27 @@ impl Engine {
         })
     }
 
-    /// What has become of another process's fill.
+    /// What has become of another process's fill. An entry that is not `wanted` is none.
     pub(super) async fn poll(
         &self,
         key: &EntryKey,
         expected: &[TagId],
+        wanted: impl FnOnce(&Hit) -> bool,
     ) -> Result<Watched, CommandError> {
         let belief = self.believe()?;
-        let found = self.store.poll(key, expected).await?;
+        let polled = self.store.poll(key, expected).await?;
         self.still(&belief)?;
-        Ok(match found {
-            Poll::Hit(found) if belief.blocked.covers(&found.tags) => Watched::Blocked,
-            Poll::Hit(found) => Watched::Found(found.into()),
-            Poll::LeaseHeld => Watched::Held,
-            Poll::LeaseGone => Watched::Free,
+        let hit = match polled.found {
+            Lookup::Hit(found) if belief.blocked.covers(&found.tags) => {
+                return Ok(Watched::Blocked);
+            }
+            Lookup::Hit(found) => Some(Hit::from(found)),
+            Lookup::Miss(_) => None,
+        };
+        Ok(match hit {
+            Some(hit) if wanted(&hit) => Watched::Found(hit),
+            _ if polled.held => Watched::Held,
+            _ => Watched::Free,
         })
     }
 
@@ -304,11 +327,12 @@ impl Engine {
         };
         let (waiter, told) = oneshot::channel();
         let place = Place::private(waiter);
-        self.drive(key, expected, place, Start::Begin, patience, permit);
+        let driver = self.driver(key, expected, place, patience, permit);
+        tokio::spawn(driver.drive(Start::Begin, RedisBudget::current()));
         self.wait(told).await
     }
 
-    async fn wait(&self, told: oneshot::Receiver<Admission>) -> Admission {
+    pub(super) async fn wait(&self, told: oneshot::Receiver<Admission>) -> Admission {
         match timeout(self.settings.wait_timeout, told).await {
             Ok(told) => told.unwrap_or(Admission::Alone(AloneReason::Abandoned)),
             Err(_) => Admission::Alone(AloneReason::WaitTimeout),

@@ -15,8 +15,8 @@ use tokio::{
 use tower_keep_core::{RedisBudget, connection::CommandError};
 
 use super::{
-    admission::{Admission, AloneReason, Engine, Hit, Outcome, Watched},
-    fill::{Fill, FillOutcome, Report, Unstored},
+    admission::{Admission, AloneReason, Belief, Engine, Hit, Outcome, Watched},
+    fill::{Brought, Fill, FillOutcome, Report, Unstored},
     flight::Flight,
     flights::live,
     place::Place,
@@ -51,6 +51,8 @@ pub(super) struct Driver {
     key: EntryKey,
     expected: Arc<[Tag]>,
     place: Place,
+    /// The entry that is there and is not good enough.
+    base: Option<Hit>,
     patience: Patience,
     /// The flight is gone from its place, and another one may stand there.
     landed: bool,
@@ -95,10 +97,17 @@ impl Driver {
             key,
             expected,
             place,
+            base: None,
             patience,
             landed: false,
             _permit: permit,
         }
+    }
+
+    /// With an entry that is there and not good enough.
+    pub(super) fn about(mut self, base: Option<Hit>) -> Self {
+        self.base = base;
+        self
     }
 
     /// `budget`: of the request that has begun this, which waits until a run begins.
@@ -117,7 +126,10 @@ impl Driver {
                 }
                 Acquired::Run(lease) => self.run(lease, &ids).await,
                 Acquired::Foreign => {
-                    self.release_all(AloneReason::Foreign);
+                    // Who has joined since came to wait.
+                    for waiter in self.place.with(&self.key, |flight| flight.take(1)) {
+                        let _ = waiter.send(Admission::Alone(AloneReason::Foreign));
+                    }
                     Start::Look
                 }
                 Acquired::Deserted => Start::Look,
@@ -131,7 +143,7 @@ impl Driver {
         }
     }
 
-    async fn acquire(&self, start: Start, ids: &[TagId]) -> Acquired {
+    async fn acquire(&mut self, start: Start, ids: &[TagId]) -> Acquired {
         match start {
             Start::Look => {
                 if let Some(acquired) = self.look().await {
@@ -169,22 +181,32 @@ impl Driver {
 
     /// Asks for the lease and, in the same round trip, whether another process has stored the entry between the look
     /// of those who are here and this: it would be run twice for nothing.
-    async fn begin(&self, ids: &[TagId]) -> (Result<Begin, CommandError>, Option<Hit>) {
+    async fn begin(&mut self, ids: &[TagId]) -> (Result<Begin, CommandError>, Option<Hit>) {
         let begin = self.engine.store.begin_fill(&self.key, ids);
         if self.patience != Patience::ForEntry {
             return (begin.await, None);
         }
         let (begun, seen) = join(begin, self.engine.see(&self.key, &self.expected)).await;
         // An error says that nothing is known, as before it.
-        (begun, seen.ok().and_then(Result::ok))
+        let seen = seen.ok().and_then(Result::ok);
+        (begun, seen.and_then(|hit| self.news(hit)))
+    }
+
+    /// What those who are here have not seen, and may have. Anything else that is there is what the handler may be asked
+    /// about.
+    fn news(&mut self, hit: Hit) -> Option<Hit> {
+        if is_news(self.base.as_ref(), &hit) {
+            return Some(hit);
+        }
+        self.base = Some(hit);
+        None
     }
 
     /// Looks into the store for everybody who is here.
-    async fn look(&self) -> Option<Acquired> {
+    async fn look(&mut self) -> Option<Acquired> {
         self.place.with(&self.key, Flight::begin);
         match self.engine.look(&self.key, &self.expected).await {
-            Ok(Some(hit)) => Some(Acquired::Found(hit)),
-            Ok(None) => None,
+            Ok(hit) => hit.and_then(|hit| self.news(hit)).map(Acquired::Found),
             Err(error) => Some(Acquired::Run(Err(Unstored::Redis(error)))),
         }
     }
@@ -203,7 +225,8 @@ impl Driver {
                 return None;
             }
             self.place.with(&self.key, Flight::begin);
-            match self.engine.poll(&self.key, ids).await {
+            let wanted = |hit: &Hit| is_news(self.base.as_ref(), hit);
+            match self.engine.poll(&self.key, ids, wanted).await {
                 Ok(Watched::Found(hit)) => return Some(Acquired::Found(hit)),
                 Ok(Watched::Blocked) => return Some(Acquired::Run(Err(Unstored::Pending))),
                 Ok(Watched::Held) => {}
@@ -233,16 +256,12 @@ impl Driver {
             return Start::Look;
         };
         match self.attend(reported, lease.as_ref().ok(), deadline).await {
-            Some(Report::Store {
-                entry,
-                mut tags,
-                ttl,
-                answer,
-            }) => {
-                tags.extend_from_slice(ids);
+            Some(Report::Store(mut brought, answer)) => {
+                brought.tags.extend_from_slice(ids);
                 let spare = lease.clone();
-                let outcome = self.store(entry, tags, ttl, lease).await;
+                let outcome = self.store(brought, lease).await;
                 telemetry::stored(&outcome);
+                self.engine.backoff.forget(&self.key);
                 let unanswered = matches!(outcome, FillOutcome::Unstored(Unstored::Redis(_)));
                 let _ = answer.send(outcome);
                 // A store that has not arrived has not ended the lease, and must not store any more.
@@ -253,6 +272,7 @@ impl Driver {
             }
             Some(Report::Fail(copy)) => {
                 telemetry::failed();
+                self.back_off();
                 for waiter in self.place.with(&self.key, Flight::take_all) {
                     let _ = waiter.send(Admission::Copy(Outcome::Failed(Arc::clone(&copy))));
                 }
@@ -261,10 +281,8 @@ impl Driver {
             }
             Some(Report::Refuse) => {
                 telemetry::not_storable();
-                if let Place::Shared(flights) = &self.place {
-                    flights.not_storable(&self.key, Instant::now());
-                }
-                self.release_all(AloneReason::NotStorable);
+                self.back_off();
+                self.not_sharable();
                 self.release(lease).await;
                 Start::Look
             }
@@ -272,6 +290,7 @@ impl Driver {
             // having joined before.
             None => {
                 telemetry::abandoned();
+                self.back_off();
                 self.release(lease).await;
                 Start::Begin
             }
@@ -288,7 +307,8 @@ impl Driver {
             let (leader, waited_for) = self
                 .place
                 .with(&self.key, |flight| (flight.elect(live), flight.early() > 0));
-            let (fill, reported) = Fill::new(unstored.cloned(), waited_for, deadline);
+            let (fill, reported) =
+                Fill::new(unstored.cloned(), waited_for, self.base.clone(), deadline);
             // One that went away just now has dropped the fill, and the receiver would say so; ask the next at once.
             if leader?.send(Admission::Lead(fill)).is_ok() {
                 return Some(reported);
@@ -324,24 +344,33 @@ impl Driver {
     }
 
     /// Stores, and tells those who may have the bytes.
-    async fn store(
-        &self,
-        entry: Arc<Entry>,
-        mut tags: Vec<TagId>,
-        ttl: Duration,
-        lease: Result<Lease, Unstored>,
-    ) -> FillOutcome {
+    async fn store(&self, brought: Brought, lease: Result<Lease, Unstored>) -> FillOutcome {
+        let Brought {
+            entry,
+            mut tags,
+            life,
+            renewed,
+            shared,
+        } = brought;
+        let base = self.base.as_ref().filter(|_| renewed);
+        // What was asked about is made of what it was made of, and of what it took to say that it is still good.
+        tags.extend(base.iter().flat_map(|base| base.tags.iter()));
         tags.sort_unstable();
         tags.dedup();
         let hit = Hit {
-            entry: Arc::clone(&entry),
+            entry,
             tags: tags.as_slice().into(),
+            revision: None,
         };
         // Closed first, then the look at what is pending, then the store: who comes after an invalidation that did
         // not reach Redis either finds the flight closed, or the invalidation is seen here.
         self.place.with(&self.key, Flight::close);
         let belief = self.engine.believe();
-        self.share(&Outcome::Entry(hit.clone()), false);
+        if shared {
+            self.share(&Outcome::Entry(hit.clone()), false);
+        } else {
+            self.not_sharable();
+        }
         let lease = match lease {
             Ok(lease) => lease,
             Err(unstored) => return FillOutcome::Unstored(unstored),
@@ -354,24 +383,49 @@ impl Driver {
                 return FillOutcome::Unstored(why);
             }
         };
+        let renewed = base.and_then(|base| base.revision);
         let stored = self
             .engine
             .store
-            .store(&self.key, lease, &tags, &entry, ttl, None)
+            .store(&self.key, lease, &tags, &hit.entry, life, renewed)
             .await;
         match stored {
             Ok(Stored::Stored) => {
-                if let Place::Shared(flights) = &self.place {
-                    flights.stored(&self.key);
-                }
-                // Another life of the server may have said so, one that has forgotten what was invalidated.
-                if self.engine.still(&belief).is_ok() {
-                    self.share(&Outcome::Entry(hit), true);
+                if shared {
+                    self.stored(hit, &belief);
                 }
                 FillOutcome::Stored
             }
             Ok(Stored::Refused(cause)) => FillOutcome::Refused(cause),
             Err(error) => FillOutcome::Unstored(Unstored::Redis(error)),
+        }
+    }
+
+    /// There is an entry now for everybody.
+    fn stored(&self, hit: Hit, belief: &Belief) {
+        if let Place::Shared(flights) = &self.place {
+            flights.stored(&self.key);
+        }
+        // Another life of the server may have said so, one that has forgotten what was invalidated.
+        if self.engine.still(belief).is_ok() {
+            self.share(&Outcome::Entry(hit), true);
+        }
+    }
+
+    /// Nobody here may have what the leader has got, and nobody shall wait for it for a while.
+    fn not_sharable(&self) {
+        if let Place::Shared(flights) = &self.place {
+            flights.not_storable(&self.key, Instant::now());
+        }
+        for waiter in self.place.with(&self.key, Flight::take_all) {
+            let _ = waiter.send(Admission::Alone(AloneReason::NotStorable));
+        }
+    }
+
+    /// As long as there is something to serve instead, the handler is not troubled again at once.
+    fn back_off(&self) {
+        if self.base.is_some() {
+            self.engine.backoff.failed(&self.key, Instant::now());
         }
     }
 
@@ -381,12 +435,6 @@ impl Driver {
             .with(&self.key, |flight| flight.take(flight.entitled(stored)));
         for waiter in entitled {
             let _ = waiter.send(Admission::Copy(outcome.clone()));
-        }
-    }
-
-    fn release_all(&self, reason: AloneReason) {
-        for waiter in self.place.with(&self.key, Flight::take_all) {
-            let _ = waiter.send(Admission::Alone(reason));
         }
     }
 
@@ -405,6 +453,12 @@ impl Drop for Driver {
             flights.remove(&self.key);
         }
     }
+}
+
+/// Whether an entry is one that nobody here has seen and not taken, and fresh.
+fn is_news(base: Option<&Hit>, hit: &Hit) -> bool {
+    let seen = base.is_some_and(|base| base.revision == hit.revision);
+    !seen && hit.entry.is_fresh(Entry::now())
 }
 
 /// Between half of `pause` and all of it, so that processes do not ask in step.

@@ -5,6 +5,7 @@ use std::{any::Any, fmt, future::Future, sync::Arc, time::Duration};
 use tokio::{sync::oneshot, time::Instant};
 use tower_keep_core::connection::CommandError;
 
+use super::admission::Hit;
 use crate::{entry::Entry, store::RefusedCause, tag::TagId};
 
 /// The right, and the duty, to run the handler for everybody who waits.
@@ -18,17 +19,28 @@ pub(crate) struct Fill {
     report: oneshot::Sender<Report>,
     unstored: Option<Unstored>,
     waited_for: bool,
+    #[allow(dead_code, reason = "not asked yet")]
+    base: Option<Hit>,
     deadline: Instant,
+}
+
+/// An entry that a fill has brought.
+#[derive(Debug)]
+pub(crate) struct Brought {
+    pub(crate) entry: Arc<Entry>,
+    /// Those that are not expected for the key anyway.
+    pub(crate) tags: Vec<TagId>,
+    /// How long it is kept: for as long as it is fresh, and may be of use after that.
+    pub(crate) life: Duration,
+    /// Its body is that of the fill's base, which the handler was asked about.
+    pub(crate) renewed: bool,
+    /// Whether others may be answered with it who have not asked the handler themselves.
+    pub(crate) shared: bool,
 }
 
 /// How a fill ends, as its driver hears it.
 pub(super) enum Report {
-    Store {
-        entry: Arc<Entry>,
-        tags: Vec<TagId>,
-        ttl: Duration,
-        answer: oneshot::Sender<FillOutcome>,
-    },
+    Store(Brought, oneshot::Sender<FillOutcome>),
     Fail(Arc<dyn Any + Send + Sync>),
     Refuse,
 }
@@ -59,6 +71,7 @@ impl Fill {
     pub(super) fn new(
         unstored: Option<Unstored>,
         waited_for: bool,
+        base: Option<Hit>,
         deadline: Instant,
     ) -> (Self, oneshot::Receiver<Report>) {
         let (report, reported) = oneshot::channel();
@@ -67,6 +80,7 @@ impl Fill {
                 report,
                 unstored,
                 waited_for,
+                base,
                 deadline,
             },
             reported,
@@ -89,29 +103,40 @@ impl Fill {
         self.may_store() || self.waited_for
     }
 
+    #[allow(dead_code, reason = "not asked yet")]
+    /// The entry that is there and was not good enough: the handler may be asked whether it still is.
+    pub(crate) fn base(&self) -> Option<&Hit> {
+        self.base.as_ref()
+    }
+
     /// When the fill must be over. Nobody waits for it any longer then, and nothing is stored.
     pub(crate) fn deadline(&self) -> Instant {
         self.deadline
     }
 
-    /// Hands the entry to those who wait for it and stores it for `ttl` (with the time for which it may be served
-    /// stale), with these tags and those expected for the key.
-    ///
-    /// Closes the flight to joiners before the store is sent.
-    /// Goes on also if nobody waits for what is returned.
+    /// As [`bring`](Self::bring), with an entry that is for everybody, and kept for `life`.
     pub(crate) fn store(
         self,
         entry: Entry,
         tags: Vec<TagId>,
-        ttl: Duration,
+        life: Duration,
     ) -> impl Future<Output = FillOutcome> + Send {
-        let (answer, answered) = oneshot::channel();
-        let report = Report::Store {
+        self.bring(Brought {
             entry: Arc::new(entry),
             tags,
-            ttl,
-            answer,
-        };
+            life,
+            renewed: false,
+            shared: true,
+        })
+    }
+
+    /// Hands the entry to those who wait for it, and stores it.
+    ///
+    /// Closes the flight to joiners before the store is sent.
+    /// Goes on also if nobody waits for what is returned.
+    pub(crate) fn bring(self, brought: Brought) -> impl Future<Output = FillOutcome> + Send {
+        let (answer, answered) = oneshot::channel();
+        let report = Report::Store(brought, answer);
         // Without a driver there is nobody to answer, and the receiver says so.
         let _ = self.report.send(report);
         async move {
@@ -136,7 +161,7 @@ impl Fill {
 impl fmt::Debug for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Store { .. } => "Store",
+            Self::Store(..) => "Store",
             Self::Fail(_) => "Fail",
             Self::Refuse => "Refuse",
         })

@@ -116,6 +116,25 @@ impl Flights {
         }
     }
 
+    #[allow(dead_code, reason = "not asked yet")]
+    /// Begins a flight for one whom nobody need wait for. `None`: there is one, or too many are on their way.
+    pub(super) fn open(
+        &self,
+        key: &EntryKey,
+        waiter: Waiter,
+        fills: &Arc<Semaphore>,
+    ) -> Option<OwnedSemaphorePermit> {
+        let mut inner = self.lock(key);
+        if inner.flights.contains_key(key) {
+            return None;
+        }
+        let permit = Arc::clone(fills).try_acquire_owned().ok()?;
+        let mut flight = Flight::new();
+        flight.join(waiter, live);
+        inner.flights.insert(key.clone(), flight);
+        Some(permit)
+    }
+
     pub(super) fn with<R>(&self, key: &EntryKey, act: impl FnOnce(&mut Flight<Waiter>) -> R) -> R {
         act(self
             .lock(key)

@@ -56,6 +56,11 @@ pub(super) fn missed(cause: MissCause) {
     counter!(MISSES, "cause" => cause).increment(1);
 }
 
+/// There is an entry, and the request wants a better one.
+pub(super) fn stale() {
+    counter!(MISSES, "cause" => "stale").increment(1);
+}
+
 pub(super) fn stored(outcome: &FillOutcome) {
     filled(match outcome {
         FillOutcome::Stored => "stored",

@@ -81,6 +81,11 @@ impl Entry {
         (ms(self.ttl) - ms(age)).div_euclid(1000)
     }
 
+    /// Whether it may be used as it is. A value that is in the store always may: nobody asks whether it still could.
+    pub(crate) fn is_fresh(&self, now: u64) -> bool {
+        self.kind != Kind::Response || (self.age(now) < self.ttl && !self.stale.validate)
+    }
+
     /// About how many bytes it holds in memory.
     pub(crate) fn size(&self) -> usize {
         let fields = |fields: &HeaderMap| -> usize {

@@ -94,12 +94,10 @@ pub(crate) enum MissCause {
 
 /// What one who waits for another process's fill found.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Poll {
-    Hit(Found),
-    /// Somebody is filling, and may still store.
-    LeaseHeld,
-    /// Nobody is filling, or in vain: the next `begin_fill` gets the lease.
-    LeaseGone,
+pub(crate) struct Poll {
+    pub(crate) found: Lookup,
+    /// Somebody is filling, and may still store. If not, the next `begin_fill` gets the lease.
+    pub(crate) held: bool,
 }
 
 /// What a fill was told at its start.

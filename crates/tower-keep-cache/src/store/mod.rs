@@ -65,9 +65,9 @@ mod tags;
 mod tests;
 
 #[cfg(test)]
-pub(crate) use self::{answer::Revision, memory::MemoryStore};
+pub(crate) use self::memory::MemoryStore;
 pub(crate) use self::{
-    answer::{Begin, Found, Lease, Lookup, MissCause, Poll, RefusedCause, Stored},
+    answer::{Begin, Found, Lease, Lookup, MissCause, RefusedCause, Revision, Stored},
     backend::Store,
     memory::MemoryStores,
     record::Incarnation,

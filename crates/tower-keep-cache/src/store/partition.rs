@@ -64,20 +64,14 @@ impl Partition {
     }
 
     pub(super) fn poll(&mut self, now: u64, key: &EntryKey, expected: &[TagId]) -> Poll {
-        if let Lookup::Hit(found) = self.lookup(now, key) {
-            return Poll::Hit(found);
-        }
-        let Some(record) = &self.record else {
-            return Poll::LeaseGone;
-        };
-        let value = |&tag: &TagId| self.tags.value(tag).unwrap_or(record.floor);
-        let newest = expected.iter().map(value).fold(record.epoch, u64::max);
-        match self.leases.get(key) {
-            Some(held) if held.expires_at > now && held.lease.is_good(record, newest) => {
-                Poll::LeaseHeld
-            }
-            _ => Poll::LeaseGone,
-        }
+        let found = self.lookup(now, key);
+        let held = self.record.as_ref().is_some_and(|record| {
+            let value = |&tag: &TagId| self.tags.value(tag).unwrap_or(record.floor);
+            let newest = expected.iter().map(value).fold(record.epoch, u64::max);
+            let held = self.leases.get(key);
+            held.is_some_and(|held| held.expires_at > now && held.lease.is_good(record, newest))
+        });
+        Poll { found, held }
     }
 
     pub(super) fn begin_fill(

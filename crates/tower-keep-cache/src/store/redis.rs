@@ -122,11 +122,7 @@ impl RedisStore {
             Verdict::Miss(cause) => Lookup::Miss(cause),
             Verdict::Unexpected { tags } => self.read_again(key, &place, tags).await?,
         };
-        Ok(match found {
-            Lookup::Hit(found) => Poll::Hit(found),
-            Lookup::Miss(_) if held => Poll::LeaseHeld,
-            Lookup::Miss(_) => Poll::LeaseGone,
-        })
+        Ok(Poll { found, held })
     }
 
     pub(crate) async fn begin_fill(

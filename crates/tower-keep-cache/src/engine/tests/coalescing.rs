@@ -41,7 +41,10 @@ async fn a_process_that_has_just_missed_the_store_of_another_does_not_run_again(
     let mark = there.engine.flights.mark(&key());
     assert!(there.engine.look(&key(), &[]).await.unwrap().is_none());
     assert_eq!(here.request().await, (Way::Led, 1));
-    let admission = there.engine.join(&key(), &[], Start::Begin, mark).await;
+    let admission = there
+        .engine
+        .join(&key(), &[], Start::Begin, mark, None)
+        .await;
     assert!(
         matches!(admission, Admission::Copy(Outcome::Entry(_))),
         "{admission:?}"
@@ -219,7 +222,7 @@ async fn beyond_the_largest_number_of_fills_requests_go_alone() {
     let first = rig.spawn();
     sleep(HANDLER / 2).await;
     let other = EntryKey::from_parts(&[b"other"]);
-    let refused = rig.engine.admit(&other, &[]).await;
+    let refused = rig.engine.admit(&other, &[], |_| true).await;
     assert!(
         matches!(refused, Admission::Alone(AloneReason::Full)),
         "{refused:?}"
@@ -231,7 +234,7 @@ async fn beyond_the_largest_number_of_fills_requests_go_alone() {
     );
     first.await.unwrap();
     assert!(matches!(
-        rig.engine.admit(&other, &[]).await,
+        rig.engine.admit(&other, &[], |_| true).await,
         Admission::Lead(_)
     ));
 }

@@ -2,5 +2,6 @@
 
 mod abandoned;
 mod coalescing;
+mod refreshing;
 mod rig;
 mod unacknowledged;

@@ -77,7 +77,9 @@ impl Rig {
     }
 
     pub(super) async fn admit(&self) -> Admission {
-        self.engine.admit(&key(), &[tag()]).await
+        self.engine
+            .admit(&key(), &[tag()], |entry| entry.is_fresh(Entry::now()))
+            .await
     }
 
     /// A request from end to end. A fill is detached, as the layer does it.

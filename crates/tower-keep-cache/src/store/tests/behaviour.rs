@@ -8,7 +8,7 @@ use http::HeaderValue;
 use super::keep::{Keep, ids, key, tags};
 use crate::{
     entry::Entry,
-    store::{Begin, Found, Lease, Lookup, MissCause, Poll, RefusedCause, Revision, Store, Stored},
+    store::{Begin, Found, Lease, Lookup, MissCause, RefusedCause, Revision, Store, Stored},
 };
 
 pub(super) const MINUTE: Duration = Duration::from_secs(60);
@@ -255,26 +255,30 @@ async fn a_hold_keeps_fills_of_its_tags_from_being_stored_until_it_is_over() {
 async fn who_waits_learns_of_the_entry_and_of_a_lease_that_is_gone_or_void() {
     for keep in both().await {
         let store = keep.store();
-        let poll = async || store.poll(&key(0), &ids(1)).await.unwrap();
-        assert_eq!(poll().await, Poll::LeaseGone);
+        let poll = async || {
+            let polled = store.poll(&key(0), &ids(1)).await.unwrap();
+            (matches!(polled.found, Lookup::Hit(_)), polled.held)
+        };
+        assert_eq!(poll().await, (false, false));
         let mine = lease(&store, 0, 1).await;
-        assert_eq!(poll().await, Poll::LeaseHeld);
+        assert_eq!(poll().await, (false, true));
         store
             .store(&key(0), mine, &ids(3), &entry("a"), MINUTE, None)
             .await
             .unwrap();
-        assert!(
-            matches!(poll().await, Poll::Hit(Found { entry, .. }) if entry.body == "a"),
-            "{keep:?}"
-        );
+        assert_eq!(poll().await, (true, false), "{keep:?}");
+        let again = lease(&store, 0, 1).await;
+        assert_eq!(poll().await, (true, true), "{keep:?}");
+        store.release(&key(0), again).await.unwrap();
         store.invalidate(&ids(2), Duration::ZERO).await.unwrap();
-        assert_eq!(poll().await, Poll::LeaseGone);
+        assert_eq!(poll().await, (false, false));
         lease(&store, 0, 1).await;
-        assert_eq!(poll().await, Poll::LeaseHeld);
+        assert_eq!(poll().await, (false, true));
         store.invalidate(&ids(1), Duration::ZERO).await.unwrap();
+        let void = (false, false);
         assert_eq!(
             poll().await,
-            Poll::LeaseGone,
+            void,
             "{keep:?}: nobody waits for a void lease"
         );
     }

@@ -13,7 +13,7 @@ use tokio::runtime::Runtime;
 use super::keep::{Image, KEYS, Keep, TAGS, Target, ids, key, tags};
 use crate::{
     entry::Entry,
-    store::{Begin, Found, Lease, Lookup, MissCause, Poll, Revision},
+    store::{Begin, Found, Lease, Lookup, MissCause, Revision},
 };
 
 #[derive(Clone, Debug)]
@@ -139,10 +139,14 @@ impl Twin {
             Op::Poll {
                 key: number,
                 expected,
-            } => match store.poll(&key(number), &ids(expected)).await.unwrap() {
-                Poll::Hit(Found { entry, tags, .. }) => format!("{entry:?} {tags:?}"),
-                other => format!("{other:?}"),
-            },
+            } => {
+                let polled = store.poll(&key(number), &ids(expected)).await.unwrap();
+                let found = match polled.found {
+                    Lookup::Hit(Found { entry, tags, .. }) => format!("{entry:?} {tags:?}"),
+                    Lookup::Miss(_) => String::new(),
+                };
+                format!("{found} {}", polled.held)
+            }
             Op::Begin {
                 key: number,
                 expected,
