@@ -10,6 +10,8 @@ use std::{
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
+use crate::policy::VariantId;
+
 /// The identity of an entry: its parts, each behind its length, so that no part can be mistaken for
 /// the end of one and the start of the next.
 ///
@@ -19,7 +21,13 @@ use sha2::{Digest, Sha256};
 pub(crate) struct EntryKey {
     raw: Bytes,
     hash: u64,
+    /// So many bytes are those of the page that this is a variant of; all of them, if it is none.
+    page: usize,
 }
+
+/// In place of the length of a part, which is never so great: the id of a variant follows.
+#[allow(dead_code, reason = "variants are not told apart yet")]
+const VARIANT: u32 = u32::MAX;
 
 /// A map by entry key that does not hash a key again.
 pub(crate) type KeyMap<V> = HashMap<EntryKey, V, BuildHasherDefault<Precomputed>>;
@@ -44,13 +52,37 @@ impl EntryKey {
     }
 
     fn from_raw(raw: Bytes) -> Self {
-        static KEYED: LazyLock<RandomState> = LazyLock::new(RandomState::new);
-        let mut hasher = KEYED.build_hasher();
-        hasher.write(&raw);
         Self {
-            hash: hasher.finish(),
+            hash: keyed_hash(&raw),
+            page: raw.len(),
             raw,
         }
+    }
+
+    #[allow(dead_code, reason = "variants are not told apart yet")]
+    /// The key of one variant of the page that this is the key of.
+    pub(crate) fn variant(&self, id: VariantId) -> Self {
+        let length = VARIANT.to_le_bytes();
+        let raw = [&self.raw[..], &length, &id.0].concat();
+        Self {
+            hash: keyed_hash(&raw),
+            page: self.raw.len(),
+            raw: raw.into(),
+        }
+    }
+
+    /// The keyed hash of the page that this is a variant of: all of them are kept in one place.
+    pub(crate) fn page_hash(&self) -> u64 {
+        match self.page == self.raw.len() {
+            true => self.hash,
+            false => keyed_hash(&self.raw[..self.page]),
+        }
+    }
+
+    /// The digest of the page that this is a variant of; `None` if it is none.
+    pub(crate) fn page_digest(&self) -> Option<[u8; 32]> {
+        let is_variant = self.page < self.raw.len();
+        is_variant.then(|| Sha256::digest(&self.raw[..self.page]).into())
     }
 
     /// The keyed hash of the parts: the same within one process, different in the next.
@@ -67,6 +99,13 @@ impl EntryKey {
     pub(crate) fn size(&self) -> usize {
         self.raw.len()
     }
+}
+
+fn keyed_hash(raw: &[u8]) -> u64 {
+    static KEYED: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    let mut hasher = KEYED.build_hasher();
+    hasher.write(raw);
+    hasher.finish()
 }
 
 impl PartialEq for EntryKey {
@@ -121,6 +160,23 @@ mod tests {
         assert_ne!(key(&[b"ab", b"c"]), key(&[b"a", b"bc"]));
         assert_ne!(key(&[b"ab", b"c"]).digest(), key(&[b"a", b"bc"]).digest());
         assert_ne!(key(&[b""]), key(&[]));
+    }
+
+    #[test]
+    fn variants_are_apart_and_keep_to_their_page() {
+        let page = EntryKey::from_parts(&[b"a"]);
+        let [one, other] = [[1; 16], [2; 16]].map(|id| page.variant(VariantId(id)));
+        assert_ne!(one, other);
+        assert_ne!(one.digest(), other.digest());
+        assert_ne!(one, EntryKey::from_parts(&[b"a", &[1; 16]]));
+        assert_eq!(
+            (one.page_hash(), page.page_hash()),
+            (page.hash(), page.hash())
+        );
+        assert_eq!(
+            (one.page_digest(), page.page_digest()),
+            (Some(page.digest()), None)
+        );
     }
 
     #[test]

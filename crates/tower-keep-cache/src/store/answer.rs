@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::record::{Incarnation, Nonce};
 use crate::{
     entry::{Entry, Undecodable},
+    key::EntryKey,
     tag::TagId,
 };
 
@@ -36,6 +37,32 @@ impl Lease {
         text.extend_from_slice(format!(" {} ", self.token).as_bytes());
         text.extend_from_slice(self.nonce.as_bytes());
         text.into()
+    }
+}
+
+/// Where an entry goes that is not for the key of its fill: a fill learns only from its answer whether that has variants.
+/// The keys are of one page.
+#[derive(Clone, Debug)]
+pub(crate) struct Elsewhere {
+    pub(crate) key: EntryKey,
+    /// For a variant: under its page's key, what the page varies on.
+    pub(crate) variants: Option<(EntryKey, Arc<Entry>)>,
+}
+
+/// What an entry is put in the place of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Onto<'a> {
+    /// Whatever is there.
+    Anything,
+    /// The head of this very entry.
+    Head(Revision),
+    #[allow(dead_code, reason = "variants are not told apart yet")]
+    Elsewhere(&'a Elsewhere),
+}
+
+impl From<Option<Revision>> for Onto<'_> {
+    fn from(renewed: Option<Revision>) -> Self {
+        renewed.map_or(Self::Anything, Self::Head)
     }
 }
 

@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 use tower_keep_core::connection::CommandError;
 
 use super::{
-    answer::{Begin, Lease, Lookup, Poll, Revision, Stored},
+    answer::{Begin, Elsewhere, Lease, Lookup, Onto, Poll, Revision, Stored},
     memory::MemoryStore,
     redis::RedisStore,
 };
@@ -92,8 +92,30 @@ impl Store {
     ) -> Result<Stored, CommandError> {
         let ttl = ttl.min(Self::FOR_EVER);
         match self {
-            Self::Memory(store) => Ok(store.store(key, &lease, tags, entry, ttl, renewed)),
-            Self::Redis(store) => store.store(key, &lease, tags, entry, ttl, renewed).await,
+            Self::Memory(store) => Ok(store.store(key, &lease, tags, entry, ttl, renewed.into())),
+            Self::Redis(store) => {
+                let onto = renewed.into();
+                store.store(key, &lease, tags, entry, ttl, onto).await
+            }
+        }
+    }
+
+    #[allow(dead_code, reason = "variants are not told apart yet")]
+    /// As [`store`](Self::store), with the lease of `key` and the entry elsewhere.
+    pub(crate) async fn store_elsewhere(
+        &self,
+        key: &EntryKey,
+        lease: Lease,
+        tags: &[TagId],
+        entry: &Arc<Entry>,
+        ttl: Duration,
+        elsewhere: &Elsewhere,
+    ) -> Result<Stored, CommandError> {
+        let ttl = ttl.min(Self::FOR_EVER);
+        let onto = Onto::Elsewhere(elsewhere);
+        match self {
+            Self::Memory(store) => Ok(store.store(key, &lease, tags, entry, ttl, onto)),
+            Self::Redis(store) => store.store(key, &lease, tags, entry, ttl, onto).await,
         }
     }
 

@@ -10,7 +10,7 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
-    answer::{Begin, Lease, Lookup, Poll, Revision, Stored},
+    answer::{Begin, Lease, Lookup, Onto, Poll, Stored},
     partition::Partition,
     record::Nonce,
 };
@@ -79,11 +79,11 @@ impl MemoryStore {
         tags: &[TagId],
         entry: &Arc<Entry>,
         ttl: Duration,
-        renewed: Option<Revision>,
+        onto: Onto<'_>,
     ) -> Stored {
         let now = self.clock.now();
         self.partition(key)
-            .store(now, key, lease, tags, entry, ttl, renewed)
+            .store(now, key, lease, tags, entry, ttl, onto)
     }
 
     pub(crate) fn release(&self, key: &EntryKey, lease: &Lease) {
@@ -119,7 +119,7 @@ impl MemoryStore {
 
     fn partition(&self, key: &EntryKey) -> MutexGuard<'_, Partition> {
         // The upper half: the table inside takes its bucket from the lower one.
-        let index = (key.hash() >> 32) as usize % self.partitions.len();
+        let index = (key.page_hash() >> 32) as usize % self.partitions.len();
         lock(&self.partitions[index])
     }
 
@@ -215,7 +215,7 @@ mod tests {
                 .map(|name| EntryKey::from_parts(&[name, &round.to_be_bytes()]));
             let lease = begin(&store, &inner);
             assert_eq!(
-                store.store(&inner, &lease, &tags, &entry(), MINUTE, None),
+                store.store(&inner, &lease, &tags, &entry(), MINUTE, Onto::Anything),
                 Stored::Stored
             );
             let start = Barrier::new(2);
@@ -231,7 +231,7 @@ mod tests {
             });
             if hit {
                 used += 1;
-                let stored = store.store(&outer, &lease, &tags, &entry(), MINUTE, None);
+                let stored = store.store(&outer, &lease, &tags, &entry(), MINUTE, Onto::Anything);
                 assert_ne!(stored, Stored::Stored, "round {round}");
             }
         }

@@ -7,7 +7,8 @@
 //! | `{namespace:partition}:l:<43 characters>` | the lease of an entry's fill |
 //! | `{namespace:partition}:t:<22 characters>` | a tag: the time of its latest invalidation, µs |
 //!
-//! An entry and its lease are in one partition, by the digest of their key; a tag is in all of them.
+//! An entry and its lease are in one partition, by the digest of their key, and all variants of a page in that of the page;
+//! a tag is in all of them.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
@@ -53,11 +54,15 @@ impl Names {
 
     pub(super) fn place(&self, key: &EntryKey) -> Place<'_> {
         let digest = key.digest();
-        let number = u16::from_be_bytes([digest[0], digest[1]]);
-        Place {
-            partition: &self.0[usize::from(number) % self.0.len()],
-            digest,
-        }
+        let partition = match &*self.0 {
+            [only] => only,
+            several => {
+                let page = key.page_digest().unwrap_or(digest);
+                let number = u16::from_be_bytes([page[0], page[1]]);
+                &several[usize::from(number) % several.len()]
+            }
+        };
+        Place { partition, digest }
     }
 
     pub(super) fn partitions(&self) -> &[PartitionNames] {
@@ -135,7 +140,7 @@ impl Place<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tag::Tag;
+    use crate::{policy::VariantId, tag::Tag};
 
     #[test]
     fn keys_are_a_hash_tag_and_a_digest() {
@@ -157,6 +162,18 @@ mod tests {
         let mut expected = vec![place.partition.record(), place.entry()];
         expected.extend(tags.map(|tag| place.partition.tag(tag)));
         assert_eq!(place.reading(&tags), expected);
+    }
+
+    #[test]
+    fn variants_are_in_the_partition_of_their_page() {
+        let names = Names::new(&Namespace::default(), 16);
+        let page = EntryKey::from_parts(&[b"a"]);
+        for id in 0..32 {
+            let variant = page.variant(VariantId([id; VariantId::LENGTH]));
+            let [variant, page] = [&variant, &page].map(|key| names.place(key));
+            assert_eq!(variant.partition.record(), page.partition.record());
+            assert_ne!(variant.entry(), page.entry());
+        }
     }
 
     #[test]

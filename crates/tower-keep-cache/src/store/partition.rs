@@ -6,7 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    answer::{Begin, Found, Lease, Lookup, MissCause, Poll, RefusedCause, Revision, Stored},
+    answer::{Begin, Found, Lease, Lookup, MissCause, Onto, Poll, RefusedCause, Revision, Stored},
     record::{Nonce, Record},
     shelf::{Kept, Shelf},
     tags::Tags,
@@ -135,7 +135,7 @@ impl Partition {
         tags: &[TagId],
         entry: &Arc<Entry>,
         ttl: Duration,
-        renewed: Option<Revision>,
+        onto: Onto<'_>,
     ) -> Stored {
         if tags.len() > Envelope::MAX_TAGS {
             self.release(key, lease);
@@ -162,7 +162,7 @@ impl Partition {
             || !cells.iter().all(|cell| cell.is_below(lease.token))
         {
             Some(RefusedCause::Invalidated)
-        } else if renewed.is_some_and(|renewed| !self.shelf.holds(key, renewed, now)) {
+        } else if matches!(onto, Onto::Head(of) if !self.shelf.holds(key, of, now)) {
             Some(RefusedCause::Replaced)
         } else {
             None
@@ -180,7 +180,22 @@ impl Partition {
             },
             expires_at: now.saturating_add(ttl.as_micros() as u64),
         };
-        self.shelf.put(key, kept);
+        let Onto::Elsewhere(elsewhere) = onto else {
+            self.shelf.put(key, kept);
+            return Stored::Stored;
+        };
+        if let Some((page, variants)) = &elsewhere.variants {
+            let longest = self.shelf.find(page).map_or(0, |kept| kept.expires_at);
+            let variants = Kept {
+                entry: Arc::clone(variants),
+                tags: Arc::default(),
+                cells: Box::default(),
+                revision: kept.revision,
+                expires_at: kept.expires_at.max(longest),
+            };
+            self.shelf.put(page, variants);
+        }
+        self.shelf.put(&elsewhere.key, kept);
         Stored::Stored
     }
 

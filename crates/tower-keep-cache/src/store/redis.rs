@@ -9,7 +9,7 @@ use tower_keep_core::{
 };
 
 use super::{
-    answer::{Begin, Lease, Lookup, MissCause, Poll, RefusedCause, Revision, Stored},
+    answer::{Begin, Elsewhere, Lease, Lookup, MissCause, Onto, Poll, RefusedCause, Stored},
     judge::{Reading, Verdict},
     names::{Names, PartitionNames, Place},
     record::{Incarnation, Nonce},
@@ -178,18 +178,22 @@ impl RedisStore {
         tags: &[TagId],
         entry: &Entry,
         ttl: Duration,
-        renewed: Option<Revision>,
+        onto: Onto<'_>,
     ) -> Result<Stored, CommandError> {
         if tags.len() > Envelope::MAX_TAGS {
             self.release(key, lease).await?;
             return Ok(Stored::Refused(RefusedCause::TooManyTags));
         }
-        let place = self.place(key);
-        let mut keys = vec![place.partition.record(), place.lease(), place.entry()];
+        let filled = self.place(key);
+        let place = match onto {
+            Onto::Anything | Onto::Head(_) => filled,
+            Onto::Elsewhere(elsewhere) => self.place(&elsewhere.key),
+        };
+        let mut keys = vec![place.partition.record(), filled.lease(), place.entry()];
         keys.extend(tags.iter().map(|&tag| place.partition.tag(tag)));
-        let encode = match renewed {
-            None => Envelope::encode,
-            Some(_) => Envelope::encode_head,
+        let encode = match onto {
+            Onto::Anything | Onto::Elsewhere(_) => Envelope::encode,
+            Onto::Head(_) => Envelope::encode_head,
         };
         let mut args = vec![
             Bytes::copy_from_slice(lease.incarnation.as_bytes()),
@@ -200,7 +204,26 @@ impl RedisStore {
             millis(ttl + MARGIN),
             millis(RECORD.max(ttl + 2 * MARGIN)),
         ];
-        args.extend(renewed.map(Revision::to_bytes));
+        args.push(match onto {
+            Onto::Anything | Onto::Elsewhere(_) => Bytes::new(),
+            Onto::Head(of) => of.to_bytes(),
+        });
+        if let Onto::Elsewhere(Elsewhere {
+            variants: Some((page, variants)),
+            ..
+        }) = onto
+        {
+            let page = self.place(page);
+            keys.push(page.entry());
+            let (incarnation, stamp) = (&lease.incarnation, lease.token);
+            args.push(Envelope::encode(
+                variants,
+                &[],
+                incarnation,
+                stamp,
+                &page.digest,
+            ));
+        }
         let answer = self
             .redis
             .script(&self.shared.scripts.store, keys, args)

@@ -8,7 +8,11 @@ use http::HeaderValue;
 use super::keep::{Keep, ids, key, tags};
 use crate::{
     entry::Entry,
-    store::{Begin, Found, Lease, Lookup, MissCause, RefusedCause, Revision, Store, Stored},
+    key::EntryKey,
+    policy::VariantId,
+    store::{
+        Begin, Elsewhere, Found, Lease, Lookup, MissCause, RefusedCause, Revision, Store, Stored,
+    },
 };
 
 pub(super) const MINUTE: Duration = Duration::from_secs(60);
@@ -364,5 +368,87 @@ async fn a_new_head_is_put_before_the_body_that_was_asked_about_and_no_other() {
         let refused = put(3, &first, Some(revision)).await;
         assert_eq!(refused, Stored::Refused(RefusedCause::Replaced), "{keep:?}");
         assert_eq!(look().await.1, again);
+    }
+}
+
+#[tokio::test]
+async fn a_variant_is_kept_apart_and_its_page_says_what_it_varies_on() {
+    let [small, large] = [[1; 16], [2; 16]].map(|id| key(0).variant(VariantId(id)));
+    let elsewhere = |key: &EntryKey, text| Elsewhere {
+        key: key.clone(),
+        variants: Some((self::key(0), entry(text))),
+    };
+    for keep in both().await {
+        let store = keep.store();
+        let body_at = async |key: &EntryKey| match store.lookup(key, &[]).await.unwrap() {
+            Lookup::Hit(found) => Some(found.entry.body.clone()),
+            Lookup::Miss(_) => None,
+        };
+        // The one that was asked for the page, and then one that was asked for the variant.
+        let mine = lease(&store, 0, 0).await;
+        let stored = store
+            .store_elsewhere(
+                &key(0),
+                mine,
+                &ids(1),
+                &entry("small"),
+                MINUTE,
+                &elsewhere(&small, "1"),
+            )
+            .await;
+        assert_eq!(stored.unwrap(), Stored::Stored, "{keep:?}");
+        let Begin::Lease(mine) = store.begin_fill(&large, &[]).await.unwrap() else {
+            panic!("no lease");
+        };
+        let stored = store
+            .store_elsewhere(
+                &large,
+                mine,
+                &ids(2),
+                &entry("large"),
+                MINUTE,
+                &elsewhere(&large, "2"),
+            )
+            .await;
+        assert_eq!(stored.unwrap(), Stored::Stored, "{keep:?}");
+        assert_eq!(body_at(&small).await.unwrap(), "small");
+        assert_eq!(body_at(&large).await.unwrap(), "large");
+        assert_eq!(body_at(&key(0)).await.unwrap(), "2");
+
+        store.invalidate(&ids(1), Duration::ZERO).await.unwrap();
+        assert_eq!(body_at(&small).await, None, "{keep:?}");
+        assert_eq!(body_at(&large).await.unwrap(), "large");
+
+        // What was asked for before an invalidation is refused wherever it goes, and the page stays as it was.
+        let late = lease(&store, 0, 0).await;
+        store.invalidate(&ids(1), Duration::ZERO).await.unwrap();
+        let stored = store
+            .store_elsewhere(
+                &key(0),
+                late,
+                &ids(1),
+                &entry("late"),
+                MINUTE,
+                &elsewhere(&small, "3"),
+            )
+            .await;
+        let refused = Stored::Refused(RefusedCause::Invalidated);
+        assert_eq!(stored.unwrap(), refused, "{keep:?}");
+        assert_eq!(body_at(&small).await, None, "{keep:?}");
+        assert_eq!(body_at(&key(0)).await.unwrap(), "2");
+
+        // One that has no variants any more takes the place of the page.
+        let Begin::Lease(mine) = store.begin_fill(&large, &[]).await.unwrap() else {
+            panic!("no lease");
+        };
+        let page = Elsewhere {
+            key: key(0),
+            variants: None,
+        };
+        let stored = store
+            .store_elsewhere(&large, mine, &ids(2), &entry("one for all"), MINUTE, &page)
+            .await;
+        assert_eq!(stored.unwrap(), Stored::Stored, "{keep:?}");
+        assert_eq!(body_at(&key(0)).await.unwrap(), "one for all");
     }
 }
