@@ -23,7 +23,8 @@ pub mod rejection {
     pub const REJECTIONS: &str = "tower_keep_rejections_total";
 }
 
-/// Metrics of the connection to Redis. Each has the label `server`: its address and database, without credentials.
+/// Metrics of the connection to Redis. Each has the label `server`: its address and database, without credentials. In a
+/// cluster that is the address of each master, but for [`UP`](connection::UP), which is said of all masters together.
 ///
 /// Commands are counted in the manager and published once a second, from the moment when there is a recorder. Managers
 /// with the same address and database have the same label: their counters add up, and of their gauges the last one is

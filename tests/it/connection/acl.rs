@@ -233,13 +233,7 @@ fn with_user(url: &str, user: &str) -> String {
 async fn in_a_cluster_the_map_of_the_slots_must_be_allowed() {
     let cluster = RedisCluster::start().await;
     let url = with_user(&cluster.url(), "app:secret") + PATIENT;
-    let rights = rights_and(&[
-        "+cluster|slots",
-        "+cluster|info",
-        "+cluster|nodes",
-        "+asking",
-        "~keep:probe:*",
-    ]);
+    let rights = rights_and(&["+cluster|slots", "+asking", "~keep:probe:*"]);
     for node in cluster.nodes() {
         grant(&mut node.client().await, &rights).await;
     }

@@ -5,11 +5,7 @@ use tower_keep_core::connection::{
     CommandError, Condition, Pipeline, Profile, Redis, Script, SetOptions, Ttl, Value,
 };
 
-use super::{
-    SOON, connect,
-    load::{FEW, Load},
-    text,
-};
+use super::{SOON, connect, load::Load, text};
 
 /// So that nothing but what a test does to the cluster is in the way.
 const PATIENT: &str = "stall_age=5s&command_timeout=5s";
@@ -20,7 +16,7 @@ async fn patient(cluster: &RedisCluster) -> Redis {
 }
 
 /// Keys that are together on each of the masters.
-const TAGS: [&str; 3] = ["{a}", "{b}", "{c}"];
+pub(super) const TAGS: [&str; 3] = ["{a}", "{b}", "{c}"];
 
 #[tokio::test]
 async fn every_operation_goes_to_the_owner_of_its_key() {
@@ -121,7 +117,7 @@ fn reads(redis: &Redis, key: &str) -> Load {
     })
 }
 
-fn counts(redis: &Redis, key: &str) -> Load {
+pub(super) fn counts(redis: &Redis, key: &str) -> Load {
     let (redis, key) = (redis.clone(), key.to_owned());
     let script = Script::write("return redis.call('INCR', KEYS[1])");
     Load::start(move || {
@@ -130,15 +126,13 @@ fn counts(redis: &Redis, key: &str) -> Load {
     })
 }
 
-fn other_than<'a>(cluster: &'a RedisCluster, node: &RedisServer) -> &'a RedisServer {
+pub(super) fn other_than<'a>(cluster: &'a RedisCluster, node: &RedisServer) -> &'a RedisServer {
     let mut masters = cluster.nodes()[..3].iter();
     masters
         .find(|other| other.address() != node.address())
         .unwrap()
 }
 
-/// The client library follows an ASK by taking the next reply on the connection for the one to ASKING: everybody after
-/// that gets the reply of another.
 #[tokio::test]
 async fn a_slot_that_moves_under_load_costs_nobody_an_answer() {
     let cluster = RedisCluster::start().await;
@@ -185,68 +179,6 @@ async fn a_slot_that_moves_under_load_costs_nobody_an_answer() {
         count == counter.served().to_string()
     })
     .await;
-}
-
-fn paid(loads: &[Load]) -> u64 {
-    loads.iter().map(Load::paid).sum()
-}
-
-/// One connection task serves all masters, so while one of them is away the others are not served either: what is
-/// promised is that this costs next to nothing, and ends by itself.
-async fn a_replica_takes_over(fail: fn(&RedisServer)) {
-    let cluster = RedisCluster::builder().replicas().start().await;
-    let (manager, redis) = connect(&cluster.url(), &Profile::CACHE).await;
-    let loads = TAGS.map(|tag| counts(&redis, tag));
-    for load in &loads {
-        load.serves(50).await;
-    }
-    let (before, life) = (manager.incarnation().unwrap(), redis.life());
-    let paid_before = paid(&loads);
-
-    let master = cluster.master_of("{a}").await;
-    fail(master);
-    for load in &loads {
-        load.refuses(20).await;
-    }
-    let paid_then = paid(&loads);
-    assert!(
-        paid_then - paid_before <= FEW,
-        "{} paid",
-        paid_then - paid_before
-    );
-    for load in &loads {
-        load.refuses(100).await;
-    }
-    assert_eq!(
-        paid(&loads),
-        paid_then,
-        "operations paid after the gate had tripped"
-    );
-
-    for load in &loads {
-        load.serves(50).await;
-    }
-    assert!(paid(&loads) - paid_then <= FEW);
-    assert_ne!(manager.incarnation().unwrap().run_id, before.run_id);
-    assert!(redis.life() > life);
-
-    // The old one learns that it is a replica now, and does not get in the way.
-    let paid_then = paid(&loads);
-    master.resume();
-    for load in &loads {
-        load.serves(100).await;
-    }
-    assert!(paid(&loads) - paid_then <= FEW);
-}
-
-#[tokio::test]
-async fn a_replica_takes_over_for_a_master_that_was_killed() {
-    a_replica_takes_over(RedisServer::kill).await;
-}
-
-#[tokio::test]
-async fn a_replica_takes_over_for_a_master_that_hangs() {
-    a_replica_takes_over(RedisServer::pause).await;
 }
 
 /// It says nothing about the master that happens to be asked: each must have its replica's word.

@@ -9,6 +9,7 @@ mod garbage;
 mod limits;
 mod load;
 mod logs;
+mod masters;
 mod metrics;
 mod network;
 mod open;

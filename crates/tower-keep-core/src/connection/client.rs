@@ -1,15 +1,12 @@
 //! The client library's settings. Everything that is unusual here works around something; ARCHITECTURE.md has the list.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use fred::{
     clients::Client,
-    types::{
-        Builder,
-        config::{
-            Config, CredentialProvider, ReconnectPolicy, Server, ServerConfig, TcpConfig,
-            UnresponsiveConfig,
-        },
+    types::config::{
+        Config, ConnectionConfig, CredentialProvider, PerformanceConfig, ReconnectPolicy, Server,
+        ServerConfig, TcpConfig, UnresponsiveConfig,
     },
 };
 
@@ -26,97 +23,131 @@ const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
 /// How long the kernel waits for sent data to be acknowledged before it gives a connection up (`TCP_USER_TIMEOUT`).
 const TCP_USER_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A client for the target; `None` for `memory:`.
-pub(super) fn build(
-    target: &Target,
-    overrides: &Overrides,
-    tls: &TlsSettings,
+/// What all clients of a manager have in common.
+#[derive(Clone)]
+pub(super) struct Blueprint {
+    config: Config,
+    connection: ConnectionConfig,
     provider: Option<Provider>,
-) -> Result<Option<Client>, OpenError> {
-    tls.check(target.tls)?;
-    let Some(server) = server_config(&target.address) else {
-        return Ok(None);
-    };
-    #[cfg(not(feature = "tls"))]
-    if target.tls {
-        return Err(OpenError::MissingFeature {
-            scheme: String::from("rediss"),
-            feature: "tls",
-        });
+}
+
+impl Blueprint {
+    pub(super) fn new(
+        target: &Target,
+        overrides: &Overrides,
+        tls: &TlsSettings,
+        provider: Option<Provider>,
+    ) -> Result<Self, OpenError> {
+        tls.check(target.tls)?;
+        #[cfg(not(feature = "tls"))]
+        if target.tls {
+            return Err(OpenError::MissingFeature {
+                scheme: String::from("rediss"),
+                feature: "tls",
+            });
+        }
+        let config = Config {
+            username: target.username.clone(),
+            password: target
+                .password
+                .as_ref()
+                .map(|password| password.reveal().to_owned()),
+            database: target.database,
+            // A first connection that fails is retried in the background like any other.
+            fail_fast: false,
+            #[cfg(feature = "tls")]
+            tls: match target.tls {
+                // Not the library's own: it fails if one of the platform's certificates is broken, and uses whatever
+                // provider of cryptography the process happens to have.
+                true => Some(tls.config()?.into()),
+                false => None,
+            },
+            ..Config::default()
+        };
+        Ok(Self {
+            config,
+            connection: connection_config(overrides),
+            provider,
+        })
     }
-    let config = Config {
-        server,
-        username: target.username.clone(),
-        password: target
-            .password
-            .as_ref()
-            .map(|password| password.reveal().to_owned()),
-        database: target.database,
-        // A first connection that fails is retried in the background like any other.
-        fail_fast: false,
-        credential_provider: provider
-            .map(|provider| Arc::new(provider) as Arc<dyn CredentialProvider>),
-        #[cfg(feature = "tls")]
-        tls: match target.tls {
-            // Not the library's own: it fails if one of the platform's certificates is broken, and uses whatever
-            // provider of cryptography the process happens to have.
-            true => Some(tls.config()?.into()),
-            false => None,
-        },
-        ..Config::default()
-    };
-    let connect_timeout = overrides.connect_timeout.unwrap_or(CONNECT_TIMEOUT);
-    let user_timeout = overrides.tcp_user_timeout.unwrap_or(TCP_USER_TIMEOUT);
-    Builder::from_config(config)
-        .with_connection_config(|connection| {
-            connection.connection_timeout = connect_timeout;
-            connection.internal_command_timeout = connect_timeout;
-            // More would replay commands that may have been executed.
-            connection.max_command_attempts = 1;
-            // Following an ASK it takes others' replies for its own. A MOVED it learns from, and we send again.
-            connection.max_redirections = 0;
-            connection.reconnect_on_auth_error = true;
-            // A read-only or loading server still serves what it can; whether to reconnect is decided by the prober.
-            connection.reconnect_errors = Vec::new();
-            connection.tcp = TcpConfig {
-                nodelay: Some(true),
-                user_timeout: Some(user_timeout),
-                ..TcpConfig::default()
-            };
-            // Works only on an idle connection, and the prober never lets one be idle.
-            connection.unresponsive = UnresponsiveConfig::default();
-            // `max_command_buffer_len` stays 0: one command over it leaves the client broken for good.
-        })
-        .with_performance_config(|performance| {
+
+    /// A client for a server, which connects once it is told to.
+    pub(super) fn client(&self, server: ServerConfig) -> Client {
+        self.build(server, self.provider.clone())
+    }
+
+    /// A client for one question, which needs no task that renews its credentials.
+    pub(super) fn passing_client(&self, server: ServerConfig) -> Client {
+        self.build(server, self.provider.as_ref().map(Provider::once))
+    }
+
+    fn build(&self, server: ServerConfig, provider: Option<Provider>) -> Client {
+        let config = Config {
+            server,
+            credential_provider: provider
+                .map(|provider| Arc::new(provider) as Arc<dyn CredentialProvider>),
+            ..self.config.clone()
+        };
+        let performance = PerformanceConfig {
             // For the commands that the library sends by itself; ours carry their own.
-            performance.default_command_timeout = Duration::from_secs(1);
-            performance.broadcast_channel_capacity = 256;
-        })
-        .set_policy(ReconnectPolicy::Exponential {
+            default_command_timeout: Duration::from_secs(1),
+            broadcast_channel_capacity: 256,
+            ..PerformanceConfig::default()
+        };
+        let policy = ReconnectPolicy::Exponential {
             attempts: 0,
             max_attempts: 0,
             min_delay: 1,
             max_delay: 500,
             base: 2,
             jitter: 20,
-        })
-        .build()
-        .map(Some)
-        .map_err(|error| OpenError::Client(error.details().to_owned()))
+        };
+        let connection = self.connection.clone();
+        Client::new(config, Some(performance), Some(connection), Some(policy))
+    }
+
+    /// How long one attempt to connect may take, the handshake included.
+    pub(super) fn patience(&self) -> Duration {
+        self.connection.connection_timeout + self.connection.internal_command_timeout
+    }
 }
 
-fn server_config(address: &Address) -> Option<ServerConfig> {
-    let server = |node: &Node| Server::new(node.host.clone(), node.port);
+/// Without what is secret in it.
+impl fmt::Debug for Blueprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Blueprint").finish_non_exhaustive()
+    }
+}
+
+fn connection_config(overrides: &Overrides) -> ConnectionConfig {
+    let connect_timeout = overrides.connect_timeout.unwrap_or(CONNECT_TIMEOUT);
+    let user_timeout = overrides.tcp_user_timeout.unwrap_or(TCP_USER_TIMEOUT);
+    ConnectionConfig {
+        connection_timeout: connect_timeout,
+        internal_command_timeout: connect_timeout,
+        // More would replay commands that may have been executed.
+        max_command_attempts: 1,
+        reconnect_on_auth_error: true,
+        // A read-only or loading server still serves what it can; whether to reconnect is decided by the prober.
+        reconnect_errors: Vec::new(),
+        tcp: TcpConfig {
+            nodelay: Some(true),
+            user_timeout: Some(user_timeout),
+            ..TcpConfig::default()
+        },
+        // Works only on an idle connection, and the prober never lets one be idle.
+        unresponsive: UnresponsiveConfig::default(),
+        // `max_command_buffer_len` stays 0: one command over it leaves the client broken for good.
+        ..ConnectionConfig::default()
+    }
+}
+
+/// Where to connect to; `None` for a cluster, of which each node is somewhere, and for `memory:`.
+pub(super) fn place(address: &Address) -> Option<ServerConfig> {
     Some(match address {
-        Address::Memory => return None,
-        Address::Server(node) => ServerConfig::Centralized {
-            server: server(node),
-        },
+        Address::Memory | Address::Cluster(_) => return None,
+        Address::Server(node) => at(node),
         Address::Unix(path) => ServerConfig::Unix { path: path.clone() },
-        Address::Cluster(nodes) => ServerConfig::Clustered {
-            hosts: nodes.iter().map(server).collect(),
-            policy: fred::types::config::ClusterDiscoveryPolicy::UseCache,
-        },
         Address::Sentinel {
             nodes,
             service,
@@ -131,6 +162,17 @@ fn server_config(address: &Address) -> Option<ServerConfig> {
                 .map(|password| password.reveal().to_owned()),
         },
     })
+}
+
+/// Where one server is.
+pub(super) fn at(node: &Node) -> ServerConfig {
+    ServerConfig::Centralized {
+        server: server(node),
+    }
+}
+
+fn server(node: &Node) -> Server {
+    Server::new(node.host.clone(), node.port)
 }
 
 #[cfg(all(test, not(feature = "tls")))]

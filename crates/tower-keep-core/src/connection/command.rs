@@ -50,12 +50,6 @@ impl Command {
         self
     }
 
-    /// Makes it a command for the node that owns a slot.
-    pub(super) fn at(mut self, slot: u16) -> Self {
-        self.slot = ClusterHash::Custom(slot);
-        self
-    }
-
     /// The slot that it goes to, if that matters.
     pub(super) fn slot(&self) -> Option<u16> {
         match (&self.slot, self.arguments.first()) {

@@ -1,9 +1,9 @@
-//! What a manager, its handles and its tasks share.
+//! One connection: what those who use it and its tasks share.
 
 use std::{
     mem,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
@@ -12,7 +12,7 @@ use std::{
 use fred::{
     clients::{Client, WithOptions},
     interfaces::ClientLike,
-    types::config::{Options, Server},
+    types::config::Options,
 };
 use tokio::{
     runtime::Handle,
@@ -21,17 +21,24 @@ use tokio::{
 };
 
 use super::{
+    counts::Counts,
     denials::Denials,
     error::CommandError,
     gate::Gate,
     health::{Cause, Class, ClassHealth, Health},
     incarnation::Incarnation,
+    key::Key,
     ledger::Ledger,
     limits::Limits,
     periods::Periods,
-    shards::Shards,
+    prober, reporter,
+    slot_map::PROBE_KEY,
+    supervisor,
+    target::Node,
     telemetry,
+    ties::{Part, Ties},
     traffic::Traffic,
+    watchdog,
 };
 
 /// The state of a class that is not down; else it is the cause's word.
@@ -43,8 +50,9 @@ pub(super) struct Core {
     pub(super) runtime: Handle,
     /// For logs and metric labels: the address, without credentials.
     pub(super) server: Arc<str>,
-    pub(super) is_cluster: bool,
-    pub(super) limits: Limits,
+    pub(super) limits: Arc<Limits>,
+    ties: Ties,
+    part: Part,
     pub(super) health: watch::Sender<Health>,
     pub(super) incarnation: watch::Sender<Option<Incarnation>>,
     pub(super) closing: watch::Sender<bool>,
@@ -53,15 +61,15 @@ pub(super) struct Core {
     /// Wakes the watchdog: there is something in flight again.
     pub(super) watch_now: Notify,
     pub(super) watchdog_rests: AtomicBool,
-    /// Connections made so far.
+    /// Connections made so far. What the handles see is counted for all servers together.
     pub(super) generation: AtomicU64,
     /// Counts what a probe that was begun before it cannot know of: trips, and connections. Moves under the lock of
     /// the health.
     turns: AtomicU64,
-    /// Incarnations seen so far.
-    pub(super) lives: AtomicU64,
-    /// Whether a handle keeps here what must not be evicted.
-    pub(super) keeps: AtomicBool,
+    /// Whether the server has told its incarnation before.
+    identified: AtomicBool,
+    /// What the probes write to.
+    probe_key: Mutex<Key>,
     /// What to add to [`now`](Self::now) to have the server's `TIME`, µs; `i64::MIN` while unknown.
     pub(super) clock_offset: AtomicI64,
     pub(super) denials: Denials,
@@ -72,7 +80,6 @@ pub(super) struct Core {
     pub(super) traffic: Traffic,
     pub(super) ledger: Ledger,
     pub(super) periods: Periods,
-    pub(super) shards: Shards,
     started: Instant,
     reconnecting: Arc<AtomicBool>,
 }
@@ -82,15 +89,16 @@ impl Core {
         client: Client,
         runtime: Handle,
         server: Arc<str>,
-        is_cluster: bool,
-        limits: Limits,
+        ties: Ties,
+        part: Part,
     ) -> Self {
         Self {
             client,
             runtime,
             server,
-            is_cluster,
-            limits,
+            limits: Arc::clone(&ties.limits),
+            ties,
+            part,
             health: watch::Sender::new(Health::down(&Cause::Connecting)),
             incarnation: watch::Sender::new(None),
             closing: watch::Sender::new(false),
@@ -99,8 +107,8 @@ impl Core {
             watchdog_rests: AtomicBool::new(false),
             generation: AtomicU64::new(0),
             turns: AtomicU64::new(0),
-            lives: AtomicU64::new(0),
-            keeps: AtomicBool::new(false),
+            identified: AtomicBool::new(false),
+            probe_key: Mutex::new(Key::from(PROBE_KEY)),
             clock_offset: AtomicI64::new(i64::MIN),
             denials: Denials::default(),
             ended: watch::Sender::new(false),
@@ -109,13 +117,56 @@ impl Core {
             traffic: Traffic::default(),
             ledger: Ledger::default(),
             periods: Periods::new(Cause::Connecting.label()),
-            shards: Shards::new(is_cluster),
             started: Instant::now(),
             reconnecting: Arc::default(),
         }
     }
 
-    /// Ends when the manager is closed, or nobody holds it any more.
+    /// Starts the tasks that keep it alive and know how it is.
+    pub(super) fn start(self: &Arc<Self>) {
+        supervisor::spawn(self);
+        watchdog::spawn(self);
+        prober::spawn(self);
+        reporter::spawn(self);
+    }
+
+    pub(super) fn counts(&self) -> &Counts {
+        &self.ties.counts
+    }
+
+    /// The node that it leads to, if that is a master of a cluster.
+    pub(super) fn node(&self) -> Option<&Node> {
+        match &self.part {
+            Part::Whole => None,
+            Part::Master { node, .. } => Some(node),
+        }
+    }
+
+    /// Whether it is to one of the servers that the manager began with.
+    fn is_first(&self) -> bool {
+        matches!(self.part, Part::Whole | Part::Master { first: true, .. })
+    }
+
+    /// Says that the cluster's map may have changed.
+    pub(super) fn doubt_the_map(&self) {
+        self.ties.doubt.notify_one();
+    }
+
+    pub(super) fn probe_key(&self) -> Key {
+        self.probe_keys().clone()
+    }
+
+    pub(super) fn probe_with(&self, key: Key) {
+        *self.probe_keys() = key;
+    }
+
+    fn probe_keys(&self) -> MutexGuard<'_, Key> {
+        self.probe_key
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends when the manager is closed, nobody holds it any more, or the server is no master any more.
     pub(super) async fn closed(&self) {
         // The sender lives in `self`, so there is no other end than the one that is waited for.
         let _ = self.closing.subscribe().wait_for(|closing| *closing).await;
@@ -133,15 +184,7 @@ impl Core {
         self.client.with_options(&options(deadline))
     }
 
-    /// The same for one node of a cluster.
-    pub(super) fn client_at(&self, node: Server, deadline: Duration) -> WithOptions<Client> {
-        self.client.with_options(&Options {
-            cluster_node: Some(node),
-            ..options(deadline)
-        })
-    }
-
-    /// The time since the manager was opened.
+    /// The time since it was made.
     pub(super) fn now(&self) -> Duration {
         self.started.elapsed()
     }
@@ -151,15 +194,17 @@ impl Core {
     }
 
     pub(super) fn silence(&self) -> Option<Duration> {
-        let now = self.now();
-        self.traffic.silence(now).max(self.shards.silence(now))
+        self.traffic.silence(self.now())
     }
 
     pub(super) fn restart_silence(&self) {
-        let now = self.now();
-        for traffic in self.shards.all().iter().chain([&self.traffic]) {
-            traffic.restart_silence(now);
-        }
+        self.traffic.restart_silence(self.now());
+    }
+
+    /// The deadline of an operation that takes off now, by the server's clock.
+    pub(super) fn fence(&self, deadline: Duration) -> Result<i64, CommandError> {
+        self.server_time(deadline)
+            .ok_or_else(|| self.denials.ignorance())
     }
 
     /// The server's `TIME` after this delay, µs, never later than the truth; `None` while it is not known.
@@ -208,15 +253,16 @@ impl Core {
                 }
             }
             self.turns.fetch_add(1, Ordering::AcqRel);
-            self.generation.fetch_add(1, Ordering::AcqRel);
+            let before = self.generation.fetch_add(1, Ordering::AcqRel);
+            self.ties.counts.connected(self.is_first() && before == 0);
             !tripped.is_empty()
         });
+        self.ties.news.notify_one();
         for class in tripped {
             telemetry::tripped(&self.server, class, &replaced);
+            self.show(class);
         }
-        for traffic in self.shards.all().iter().chain([&self.traffic]) {
-            traffic.forget_timeouts();
-        }
+        self.traffic.forget_timeouts();
         self.denials.forget();
         telemetry::connected(&self.server);
         self.probe_now.notify_one();
@@ -229,7 +275,8 @@ impl Core {
                 return false;
             }
             if incarnation.is_some() {
-                self.lives.fetch_add(1, Ordering::AcqRel);
+                let before = self.identified.swap(true, Ordering::AcqRel);
+                self.ties.counts.reincarnated(self.is_first() && !before);
             }
             telemetry::incarnated(&self.server, current.as_ref(), incarnation.as_ref());
             *current = incarnation;
@@ -262,9 +309,13 @@ impl Core {
             before = Some(self.shut(health, class, cause));
             true
         });
+        if before.is_some() {
+            self.ties.news.notify_one();
+        }
         match before {
             Some(ClassHealth::Up) => {
                 telemetry::tripped(&self.server, class, cause);
+                self.show(class);
                 self.probe_now.notify_one();
             }
             Some(ClassHealth::Down { cause: before }) if before.label() != cause.label() => {
@@ -293,6 +344,14 @@ impl Core {
         }
     }
 
+    /// Publishes whether a class is up. For a cluster that is done for all masters together: what is shown of one that
+    /// has left would stay for ever.
+    pub(super) fn show(&self, class: Class) {
+        if self.node().is_none() {
+            telemetry::up(&self.server, class, self.gate(class).is_up());
+        }
+    }
+
     /// To be taken before a probe, and shown to [`restore`](Self::restore) after it.
     pub(super) fn turn(&self) -> u64 {
         self.turns.load(Ordering::Acquire)
@@ -311,12 +370,14 @@ impl Core {
             true
         });
         if restored {
+            self.ties.news.notify_one();
             telemetry::restored(&self.server, class);
+            self.show(class);
         }
     }
 }
 
-fn options(deadline: Duration) -> Options {
+pub(super) fn options(deadline: Duration) -> Options {
     Options {
         fail_fast: true,
         max_attempts: Some(1),
@@ -332,9 +393,9 @@ mod tests {
     use super::*;
 
     fn core() -> Core {
-        let limits = Limits::new(Default::default());
+        let ties = Ties::new(Limits::new(Default::default()));
         let client = Builder::default_centralized().build().unwrap();
-        Core::new(client, Handle::current(), "test".into(), false, limits)
+        Core::new(client, Handle::current(), "test".into(), ties, Part::Whole)
     }
 
     #[tokio::test]

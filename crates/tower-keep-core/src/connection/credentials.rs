@@ -55,6 +55,14 @@ impl Provider {
             renew_every,
         }
     }
+
+    /// The same without renewal.
+    pub(super) fn once(&self) -> Self {
+        Self {
+            fetch: Arc::clone(&self.fetch),
+            renew_every: None,
+        }
+    }
 }
 
 impl fmt::Debug for Provider {

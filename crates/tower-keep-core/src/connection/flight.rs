@@ -18,7 +18,7 @@ use fred::{
 
 use crate::{breaker::Permit, redis_budget::Waiting};
 
-use super::{command::Command, core::Core, error::CommandError, health::Class, traffic::Traffic};
+use super::{command::Command, core::Core, error::CommandError, health::Class};
 
 pub(super) type Answer = Result<Resp3Frame, Error>;
 type Sending = Pin<Box<dyn Future<Output = Answer> + Send>>;
@@ -33,47 +33,11 @@ pub(super) struct Place {
     pub(super) due: Duration,
     /// Whether that is earlier than its handle's deadline: then it says more about the caller than about the server.
     pub(super) hurried: bool,
-    /// The master of a cluster that it went to, if that is known.
-    pub(super) shard: Option<u8>,
-}
-
-impl Place {
-    /// Counts it at the master of a cluster that it goes to, too.
-    pub(super) fn toward(mut self, command: &Command, now: Duration) -> Self {
-        if self.core.is_cluster {
-            let slot = command.slot();
-            self.shard = slot.and_then(|slot| self.core.shards.owner(slot));
-            if let Some(traffic) = self.shard() {
-                traffic.depart(now);
-            }
-        }
-        self
-    }
-
-    fn shard(&self) -> Option<&Traffic> {
-        self.core.shards.traffic(self.shard?)
-    }
-
-    pub(super) fn replied(&self, now: Duration) {
-        self.core.traffic.replied(now);
-        if let Some(traffic) = self.shard() {
-            traffic.replied(now);
-        }
-    }
-
-    /// Counts a timeout. True when the connection must be dead: so many in a row, and no reply for so long.
-    pub(super) fn timed_out(&self, now: Duration, timeouts: u32, silence: Duration) -> bool {
-        let traffic = self.shard().unwrap_or(&self.core.traffic);
-        traffic.timed_out(now, timeouts, silence)
-    }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         self.core.traffic.land();
-        if let Some(traffic) = self.shard() {
-            traffic.land();
-        }
     }
 }
 

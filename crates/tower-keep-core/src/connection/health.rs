@@ -59,8 +59,20 @@ pub enum Cause {
     Busy,
     /// Another reply that says that the server cannot serve; its words.
     Reply(Box<str>),
+    /// Of a cluster: these masters are away, each for its own cause. The keys of the others are served.
+    Masters(Box<[MasterDown]>),
     /// The manager was closed.
     Closed,
+}
+
+/// A master of a cluster that is away.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct MasterDown {
+    /// Its address, as a URL without credentials.
+    pub master: Box<str>,
+    /// Why.
+    pub cause: Cause,
 }
 
 impl Cause {
@@ -74,6 +86,7 @@ impl Cause {
             Self::Loading => CommandError::Loading,
             Self::Busy => CommandError::Busy,
             Self::Closed => CommandError::Closed,
+            Self::Masters(_) => CommandError::Cluster,
             _ => CommandError::Unavailable,
         }
     }
@@ -93,6 +106,7 @@ impl Cause {
             Self::Loading => "loading",
             Self::Busy => "busy",
             Self::Reply(_) => "reply",
+            Self::Masters(_) => "masters",
             Self::Closed => "closed",
         }
     }
@@ -113,6 +127,13 @@ impl fmt::Display for Cause {
             Self::Loading => f.write_str("redis is loading its data"),
             Self::Busy => f.write_str("redis is busy with a script"),
             Self::Reply(reply) => write!(f, "redis cannot serve ({reply})"),
+            Self::Masters(masters) => {
+                for (index, MasterDown { master, cause }) in masters.iter().enumerate() {
+                    let comma = if index > 0 { ", " } else { "" };
+                    write!(f, "{comma}{master}: {cause}")?;
+                }
+                Ok(())
+            }
             Self::Closed => f.write_str("closed"),
         }
     }

@@ -46,23 +46,15 @@ impl Incarnation {
         })
     }
 
-    /// Of a cluster: another one as soon as one of the masters is another one. `None` if one of them does not tell.
-    pub(super) fn of_all(masters: Vec<Option<Self>>) -> Option<Self> {
-        let masters: Option<Vec<_>> = masters.into_iter().collect();
-        let mut masters = masters?;
-        if masters.len() < 2 {
-            return masters.pop();
-        }
+    /// Of a cluster: another one as soon as one of the masters is another one. `None` if there are none.
+    ///
+    /// Its role is that of a primary: a node that has become a replica sends on whoever asks.
+    pub(super) fn of_all(mut masters: Vec<Self>) -> Option<Self> {
         masters.sort_by(|one, other| one.run_id.cmp(&other.run_id));
         let run_ids: Vec<_> = masters.iter().map(|master| &*master.run_id).collect();
-        let demoted = masters.iter().any(|master| master.role == Role::Replica);
-        Some(Self {
+        (!run_ids.is_empty()).then(|| Self {
             run_id: run_ids.join("+").into(),
-            role: if demoted {
-                Role::Replica
-            } else {
-                Role::Primary
-            },
+            role: Role::Primary,
         })
     }
 }
@@ -97,12 +89,12 @@ mod tests {
 
     #[test]
     fn that_of_a_cluster_changes_with_each_master_and_not_with_their_order() {
-        let server = |id: &str| Incarnation::read(&format!("run_id:{id}"), "role:master");
+        let server = |id: &str| Incarnation::read(&format!("run_id:{id}"), "role:master").unwrap();
         let cluster = |ids: [&str; 2]| Incarnation::of_all(ids.map(server).into());
         assert_eq!(&*cluster(["b", "a"]).unwrap().run_id, "a+b");
         assert_eq!(cluster(["b", "a"]), cluster(["a", "b"]));
         assert_ne!(cluster(["b", "a"]), cluster(["b", "c"]));
-        assert_eq!(Incarnation::of_all(vec![server("a"), None]), None);
-        assert_eq!(Incarnation::of_all(vec![server("a")]), server("a"));
+        assert_eq!(Incarnation::of_all(vec![server("a")]), Some(server("a")));
+        assert_eq!(Incarnation::of_all(Vec::new()), None);
     }
 }

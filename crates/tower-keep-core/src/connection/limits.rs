@@ -1,7 +1,7 @@
 use std::{
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -52,7 +52,7 @@ impl Overrides {
 const MILLISECOND: Duration = Duration::from_millis(1);
 const LONGEST_PROBE: Duration = Duration::from_secs(1);
 
-/// The limits of the connection that its handles share.
+/// The limits of the connection that its handles share; in a cluster, of the connection to each master.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Demands {
     pub(super) stall_age: Duration,
@@ -105,6 +105,8 @@ pub(super) struct Limits {
     reconnect_after_timeouts: AtomicU32,
     reconnect_after_silence_us: AtomicU64,
     deadline_us: AtomicU64,
+    /// Whether a handle keeps here what must not be evicted.
+    keeps: AtomicBool,
 }
 
 impl Limits {
@@ -118,6 +120,7 @@ impl Limits {
             reconnect_after_timeouts: AtomicU32::new(0),
             reconnect_after_silence_us: AtomicU64::new(0),
             deadline_us: AtomicU64::new(0),
+            keeps: AtomicBool::new(false),
         };
         limits.publish(Demands::of(&Profile::SESSION, &overrides));
         limits
@@ -130,6 +133,9 @@ impl Limits {
         let demands = attached.map_or(wanted, |demands| demands.and(wanted));
         *attached = Some(demands);
         self.publish(demands);
+        if profile.keeps {
+            self.keeps.store(true, Ordering::Relaxed);
+        }
         wanted.deadline
     }
 
@@ -144,6 +150,10 @@ impl Limits {
             .store(micros(demands.reconnect_after_silence), Ordering::Relaxed);
         self.deadline_us
             .store(micros(demands.deadline), Ordering::Relaxed);
+    }
+
+    pub(super) fn keeps(&self) -> bool {
+        self.keeps.load(Ordering::Relaxed)
     }
 
     pub(super) fn in_flight(&self) -> usize {

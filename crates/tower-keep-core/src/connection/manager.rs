@@ -1,31 +1,24 @@
-use std::{
-    fmt,
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
-use fred::interfaces::ClientLike;
-use tokio::{runtime::Handle, time::timeout};
+use tokio::time::timeout;
 
 use super::{
     builder::ConnectionBuilder,
-    client,
-    core::Core,
+    client::Blueprint,
     credentials::Provider,
     error::{ConnectError, OpenError},
     health::{Cause, ClassHealth, Health, HealthWatch},
     incarnation::Incarnation,
     limits::Limits,
     memory::Memory,
-    prober,
     profile::Profile,
     redis::{Backend, Redis},
-    reporter, supervisor,
+    servers::Servers,
     url::ConnectionUrl,
-    watchdog,
 };
 
-/// One connection to Redis and everything that keeps it honest. Cheap to clone; clones share the connection.
+/// One connection to Redis, or one to each master of a cluster, and everything that keeps it honest. Cheap to clone;
+/// clones share the connection.
 ///
 /// Each handle ([`attach`](Self::attach)) brings its own deadline. Give handles different managers to keep them
 /// apart: a cache on `/1` with 20 ms, sessions on another server with 500 ms.
@@ -67,12 +60,12 @@ enum Inner {
 /// Held by managers and handles, and not by the background tasks: the tasks end when it is dropped.
 #[derive(Debug)]
 pub(super) struct Owner {
-    pub(super) core: Arc<Core>,
+    pub(super) servers: Servers,
 }
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        self.core.closing.send_replace(true);
+        self.servers.close();
     }
 }
 
@@ -104,27 +97,12 @@ impl ConnectionManager {
         provider: Option<Provider>,
     ) -> Result<Self, OpenError> {
         overrides.check()?;
-        let Some(client) = client::build(target, overrides, tls, provider)? else {
-            return Ok(Self {
-                inner: Inner::Memory(Memory::default()),
-            });
+        let blueprint = Blueprint::new(target, overrides, tls, provider)?;
+        let inner = match Servers::start(target, blueprint, Limits::new(*overrides))? {
+            Some(servers) => Inner::Redis(Arc::new(Owner { servers })),
+            None => Inner::Memory(Memory::default()),
         };
-        let runtime = Handle::try_current().map_err(|_| OpenError::NoRuntime)?;
-        let is_cluster = client.is_clustered();
-        let core = Arc::new(Core::new(
-            client,
-            runtime,
-            target.to_string().into(),
-            is_cluster,
-            Limits::new(*overrides),
-        ));
-        supervisor::spawn(&core);
-        watchdog::spawn(&core);
-        prober::spawn(&core);
-        reporter::spawn(&core);
-        Ok(Self {
-            inner: Inner::Redis(Arc::new(Owner { core })),
-        })
+        Ok(Self { inner })
     }
 
     /// Waits until both classes of operations are up, for applications that want Redis before they serve. Returns at
@@ -136,7 +114,7 @@ impl ConnectionManager {
         let Inner::Redis(owner) = &self.inner else {
             return Ok(());
         };
-        let mut health = owner.core.health.subscribe();
+        let mut health = owner.servers.health().subscribe();
         let closed = Health::down(&Cause::Closed);
         let settled = timeout(
             within,
@@ -164,7 +142,7 @@ impl ConnectionManager {
     #[must_use]
     pub fn health(&self) -> Health {
         match &self.inner {
-            Inner::Redis(owner) => owner.core.health.borrow().clone(),
+            Inner::Redis(owner) => owner.servers.health().borrow().clone(),
             Inner::Memory(_) => Health::UP,
         }
     }
@@ -173,7 +151,7 @@ impl ConnectionManager {
     #[must_use]
     pub fn watch(&self) -> HealthWatch {
         HealthWatch::new(match &self.inner {
-            Inner::Redis(owner) => owner.core.health.subscribe(),
+            Inner::Redis(owner) => owner.servers.health().subscribe(),
             Inner::Memory(_) => tokio::sync::watch::Sender::new(Health::UP).subscribe(),
         })
     }
@@ -183,7 +161,7 @@ impl ConnectionManager {
     #[must_use]
     pub fn incarnation(&self) -> Option<Incarnation> {
         match &self.inner {
-            Inner::Redis(owner) => owner.core.incarnation.borrow().clone(),
+            Inner::Redis(owner) => owner.servers.incarnation(),
             Inner::Memory(_) => None,
         }
     }
@@ -192,9 +170,9 @@ impl ConnectionManager {
     /// [`CommandError::Closed`](super::CommandError::Closed). Waits for at most a second for what is in flight.
     pub async fn close(&self) {
         if let Inner::Redis(owner) = &self.inner {
-            owner.core.closing.send_replace(true);
-            let mut ended = owner.core.ended.subscribe();
-            // The sender lives in the core, which is held here.
+            owner.servers.close();
+            let mut ended = owner.servers.ended();
+            // The sender lives in the servers, which are held here.
             let _ = ended.wait_for(|ended| *ended).await;
         }
     }
@@ -204,10 +182,7 @@ impl ConnectionManager {
     pub fn attach(&self, profile: &Profile) -> Backend {
         match &self.inner {
             Inner::Redis(owner) => {
-                let deadline = owner.core.limits.attach(profile);
-                if profile.keeps {
-                    owner.core.keeps.store(true, Ordering::Relaxed);
-                }
+                let deadline = owner.servers.limits().attach(profile);
                 Backend::Redis(Redis::new(Arc::clone(owner), deadline))
             }
             Inner::Memory(memory) => Backend::Memory(memory.clone()),
@@ -220,8 +195,8 @@ impl fmt::Debug for ConnectionManager {
         let mut debug = f.debug_struct("ConnectionManager");
         match &self.inner {
             Inner::Redis(owner) => debug
-                .field("server", &owner.core.server)
-                .field("health", &*owner.core.health.borrow())
+                .field("server", &owner.servers.shown())
+                .field("health", &*owner.servers.health().borrow())
                 .finish(),
             Inner::Memory(_) => debug.field("server", &"memory:").finish(),
         }

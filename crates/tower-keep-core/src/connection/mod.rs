@@ -18,8 +18,10 @@
 mod builder;
 mod client;
 mod clock;
+mod cluster;
 mod command;
 mod core;
+mod counts;
 mod credentials;
 mod denials;
 mod error;
@@ -33,6 +35,7 @@ mod latencies;
 mod ledger;
 mod limits;
 mod manager;
+mod masters;
 mod memory;
 mod outcome;
 mod periods;
@@ -43,14 +46,18 @@ mod redirect;
 mod redis;
 mod reply;
 mod reporter;
+mod scout;
 mod script;
 mod secret;
+mod servers;
 mod settle;
-mod shards;
+mod slot_map;
 mod strings;
 mod supervisor;
+mod surveyor;
 mod target;
 mod telemetry;
+mod ties;
 mod tls;
 mod traffic;
 mod url;
@@ -61,7 +68,7 @@ pub use self::{
     builder::ConnectionBuilder,
     credentials::Credentials,
     error::{CommandError, ConnectError, OpenError},
-    health::{Cause, Class, ClassHealth, Health, HealthWatch},
+    health::{Cause, Class, ClassHealth, Health, HealthWatch, MasterDown},
     incarnation::{Incarnation, Role},
     key::Key,
     manager::ConnectionManager,

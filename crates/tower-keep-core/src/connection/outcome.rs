@@ -1,4 +1,4 @@
-use super::error::CommandError;
+use super::{error::CommandError, redirect::Redirection};
 
 /// What an operation came to, as one of a few words.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -76,6 +76,8 @@ impl From<&CommandError> for Outcome {
             CommandError::WrongType => Self::WrongType,
             CommandError::Cluster | CommandError::Moving => Self::Cluster,
             CommandError::Closed => Self::Closed,
+            // Sent on by a master of a cluster.
+            CommandError::Other(_) if Redirection::of(error).is_some() => Self::Cluster,
             CommandError::Other(_) => Self::Other,
         }
     }

@@ -65,16 +65,7 @@ impl Redis {
         &self,
         pipeline: Pipeline,
     ) -> Result<Vec<Result<Value, CommandError>>, CommandError> {
-        let replies = if self.is_cluster() {
-            self.pursue_all(pipeline.commands).await?
-        } else {
-            let flights: Result<Vec<_>, _> = pipeline
-                .commands
-                .into_iter()
-                .map(|command| self.depart(command))
-                .collect();
-            finish_all(flights?).await
-        };
+        let replies = self.replies(pipeline.commands).await?;
         let values = replies.into_iter();
         Ok(values
             .map(|reply| reply.and_then(Value::from_reply))

@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use fred::{interfaces::ClusterInterface, types::Resp3Frame};
+use fred::types::Resp3Frame;
 use tokio::time::{Instant, sleep};
 
 use super::{
@@ -17,7 +17,7 @@ use super::{
     flight::Answer,
     health::{Cause, Class, ClassHealth},
     incarnation::{Incarnation, field},
-    key::Key,
+    redirect::Redirection,
     reply::{self, Unfit},
     script::Script,
     telemetry,
@@ -48,16 +48,13 @@ pub(super) fn spawn(core: &Arc<Core>) {
 
 struct Prober {
     core: Arc<Core>,
-    /// One on each master of a cluster, and the only one without a cluster.
-    keys: Arc<[Key]>,
     script: Script,
     delay: Duration,
     /// Rounds in a row in which a probe had no reply.
     unheard: u32,
     /// The connection that was probed last.
     generation: u64,
-    /// One for each key.
-    clocks: Vec<ServerClock>,
+    clock: ServerClock,
     eviction_checked: bool,
     read_only_since: Option<Instant>,
 }
@@ -71,13 +68,12 @@ enum Finding {
 impl Prober {
     fn new(core: Arc<Core>) -> Self {
         Self {
-            keys: core.shards.keys(),
             core,
             script: Script::write(include_str!("probe.lua")),
             delay: FIRST_DELAY,
             unheard: 0,
             generation: 0,
-            clocks: Vec::new(),
+            clock: ServerClock::default(),
             eviction_checked: false,
             read_only_since: None,
         }
@@ -108,8 +104,8 @@ impl Prober {
             return;
         }
         let renewed = generation != self.generation;
-        self.find_masters(renewed);
         if renewed {
+            self.clock = ServerClock::default();
             self.eviction_checked = false;
         }
         let Some(findings) = self.examine().await else {
@@ -127,7 +123,7 @@ impl Prober {
         for (class, finding) in Class::ALL.into_iter().zip(findings) {
             self.conclude(class, finding, turn);
         }
-        if !self.eviction_checked && self.core.keeps.load(Ordering::Relaxed) {
+        if !self.eviction_checked && self.core.limits.keeps() {
             self.eviction_checked = true;
             self.check_eviction().await;
         }
@@ -163,85 +159,44 @@ impl Prober {
         }
     }
 
-    /// A cluster's map may have changed, and with it the masters that are asked.
-    fn find_masters(&mut self, renewed: bool) {
-        if self.core.is_cluster {
-            if let Some(map) = self.core.client.cached_cluster_state() {
-                self.core.shards.learn(&map);
-            }
-        }
-        let keys = self.core.shards.keys();
-        if renewed || keys != self.keys {
-            self.clocks.clear();
-        }
-        self.keys = keys;
-        self.clocks
-            .resize_with(self.keys.len(), ServerClock::default);
-    }
-
-    /// Each master must answer, and answer this.
+    /// The server must answer, and answer this.
     async fn probe_reads(&self) -> Option<Finding> {
-        for key in &*self.keys {
-            let token = Bytes::from(format!("keep:{}", self.core.now().as_micros()));
-            let ping = Command::read("PING").beside(Some(key)).arg(token.clone());
-            let answer = self.core.probe(ping).await;
-            if is_anothers(&answer, &token) {
-                self.core.out_of_step();
-                return None;
-            }
-            let unwell = finding(&answer)?;
-            if !matches!(unwell, Finding::Well) {
-                return Some(unwell);
-            }
+        let token = Bytes::from(format!("keep:{}", self.core.now().as_micros()));
+        let ping = Command::read("PING").anywhere().arg(token.clone());
+        let answer = self.core.probe(ping).await;
+        if is_anothers(&answer, &token) {
+            self.core.out_of_step();
+            return None;
         }
-        Some(Finding::Well)
+        finding(&answer)
     }
 
     async fn probe_writes(&mut self) -> Option<Finding> {
-        // The slowest clock counts: no script may be let act late by one that is ahead.
-        let mut offset = None::<i64>;
-        let mut found = Finding::Well;
-        for (key, clock) in self.keys.iter().zip(&mut self.clocks) {
-            let (finding, sample) = probe_write(&self.core, &self.script, key).await;
-            if let Some((sent, received, time)) = sample {
-                let this = clock.observe(sent, received, time);
-                offset = Some(offset.map_or(this, |offset| offset.min(this)));
-            }
-            match finding? {
-                Finding::Well => {}
-                unwell => found = unwell,
-            }
-        }
-        if let Some(offset) = offset {
+        let (finding, sample) = probe_write(&self.core, &self.script).await;
+        if let Some((sent, received, time)) = sample {
+            let offset = self.clock.observe(sent, received, time);
             self.core.clock_offset.store(offset, Ordering::Relaxed);
         }
-        Some(found)
+        finding
     }
 
-    /// `None` if there was no answer, or in a cluster none from one of the masters.
+    /// `None` if there was no answer.
     async fn read_incarnation(&self) -> Option<Finding> {
-        let mut masters = Vec::with_capacity(1);
-        for key in &*self.keys {
-            let mut sections = Vec::with_capacity(2);
-            for section in ["server", "replication"] {
-                match self.info(key, section).await? {
-                    Ok(text) => sections.push(text),
-                    Err((unfit, cause)) => return Some(Finding::Unwell(unfit, cause)),
-                }
+        let mut sections = Vec::with_capacity(2);
+        for section in ["server", "replication"] {
+            match self.info(section).await? {
+                Ok(text) => sections.push(text),
+                Err((unfit, cause)) => return Some(Finding::Unwell(unfit, cause)),
             }
-            masters.push(Incarnation::read(&sections[0], &sections[1]));
         }
-        self.core.reincarnate(Incarnation::of_all(masters));
+        let incarnation = Incarnation::read(&sections[0], &sections[1]);
+        self.core.reincarnate(incarnation);
         Some(Finding::Well)
     }
 
     /// A section of `INFO`, empty if it is denied; `None` if there was no answer.
-    async fn info(
-        &self,
-        key: &Key,
-        section: &'static str,
-    ) -> Option<Result<String, (Unfit, Cause)>> {
-        let command = Command::read("INFO").beside(Some(key)).arg(section);
+    async fn info(&self, section: &'static str) -> Option<Result<String, (Unfit, Cause)>> {
+        let command = Command::read("INFO").anywhere().arg(section);
         Some(match self.core.probe(command).await.ok()? {
             Resp3Frame::BlobString { data, .. } => Ok(String::from_utf8_lossy(&data).into_owned()),
             Resp3Frame::SimpleError { data, .. } => match reply::unfit(&data) {
@@ -253,16 +208,12 @@ impl Prober {
     }
 
     async fn check_eviction(&self) {
-        for key in &*self.keys {
-            let Some(Ok(memory)) = self.info(key, "memory").await else {
-                return;
-            };
-            match field(&memory, "maxmemory_policy") {
-                Some(policy) if policy != "noeviction" => {
-                    return telemetry::evicts(&self.core.server, policy);
-                }
-                _ => {}
-            }
+        let Some(Ok(memory)) = self.info("memory").await else {
+            return;
+        };
+        match field(&memory, "maxmemory_policy") {
+            Some(policy) if policy != "noeviction" => telemetry::evicts(&self.core.server, policy),
+            _ => {}
         }
     }
 
@@ -288,11 +239,11 @@ impl Prober {
 async fn probe_write(
     core: &Arc<Core>,
     script: &Script,
-    key: &Key,
 ) -> (Option<Finding>, Option<(u64, u64, u64)>) {
+    let key = core.probe_key();
     let call = |name, source: &Bytes| {
         Command::write(name)
-            .beside(Some(key))
+            .beside(Some(&key))
             .arg(source.clone())
             .number(1)
             .key(key.clone())
@@ -308,12 +259,16 @@ async fn probe_write(
     let received = core.now();
     let finding = finding(&answer);
     let error = match &answer {
-        Ok(Resp3Frame::SimpleError { data, .. }) => Some(reply::classify(data)),
+        Ok(Resp3Frame::SimpleError { data, .. }) => Some(core.error_of(data)),
         _ => None,
     };
     core.denials.of_probe(error.as_ref());
     if let Some(error) = error {
         core.tell_denial(&error);
+        // The key's slot has another master, or this one has become a replica.
+        if Redirection::of(&error).is_some_and(|redirection| !redirection.asking) {
+            core.doubt_the_map();
+        }
     }
     let time = answer.ok().and_then(server_time);
     let sample = time.map(|time| (micros(sent), micros(received), time));
@@ -364,18 +319,21 @@ mod tests {
     use tokio::runtime::Handle;
 
     use super::*;
-    use crate::connection::limits::Limits;
+    use crate::connection::{
+        limits::Limits,
+        ties::{Part, Ties},
+    };
 
     #[tokio::test]
     async fn one_round_without_a_reply_is_forgiven_and_two_are_not() {
         let client = Builder::default_centralized().build().unwrap();
-        let limits = Limits::new(Default::default());
+        let ties = Ties::new(Limits::new(Default::default()));
         let core = Arc::new(Core::new(
             client,
             Handle::current(),
             "test".into(),
-            false,
-            limits,
+            ties,
+            Part::Whole,
         ));
         core.connected();
         for class in Class::ALL {

@@ -1,9 +1,4 @@
-use std::{
-    fmt,
-    future::Future,
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use fred::{
@@ -15,8 +10,9 @@ use tokio::time::Instant;
 use crate::RedisBudget;
 
 use super::{
-    command::Command, core::Core, error::CommandError, flight::Flight, health::Class, key::Key,
-    manager::Owner, memory::Memory, pipeline::finish_all, reply, script::Script, value::Value,
+    cluster::Cluster, command::Command, core::Core, error::CommandError, health::Class, key::Key,
+    manager::Owner, memory::Memory, pipeline::finish_all, reply, script::Script, servers::Servers,
+    value::Value,
 };
 
 /// What a handle works on.
@@ -37,16 +33,32 @@ pub enum Backend {
 #[derive(Clone)]
 pub struct Redis {
     owner: Arc<Owner>,
-    client: WithOptions<Client>,
+    line: Line,
     deadline: Duration,
+}
+
+/// Which way the operations take.
+#[derive(Clone)]
+enum Line {
+    Server {
+        core: Arc<Core>,
+        client: WithOptions<Client>,
+    },
+    Cluster(Arc<Cluster>),
 }
 
 impl Redis {
     pub(super) fn new(owner: Arc<Owner>, deadline: Duration) -> Self {
-        let client = owner.core.client_with(deadline);
+        let line = match &owner.servers {
+            Servers::One(core) => Line::Server {
+                client: core.client_with(deadline),
+                core: Arc::clone(core),
+            },
+            Servers::Cluster(cluster) => Line::Cluster(Arc::clone(cluster)),
+        };
         Self {
             owner,
-            client,
+            line,
             deadline,
         }
     }
@@ -70,30 +82,40 @@ impl Redis {
     /// Whether it is a cluster, where the keys of one operation must share a hash slot.
     #[must_use]
     pub fn is_cluster(&self) -> bool {
-        self.core().is_cluster
+        matches!(self.line, Line::Cluster(_))
     }
 
-    /// Whether operations of this class would be sent now. One atomic load.
+    /// Whether operations of this class would be sent now; in a cluster, those on some of the keys at least. One atomic
+    /// load for each master.
     #[must_use]
     pub fn is_up(&self, class: Class) -> bool {
-        self.core().gate(class).is_up()
+        match &self.line {
+            Line::Server { core, .. } => core.gate(class).is_up(),
+            Line::Cluster(cluster) => cluster.masters.borrow().is_up(class),
+        }
     }
 
     /// How many connections have been made so far. Between two equal readings there was no reconnect.
+    ///
+    /// In a cluster those to all masters are counted together; the first ones to the masters that it began with count
+    /// as one.
     #[must_use]
     pub fn generation(&self) -> u64 {
-        self.core().generation.load(Ordering::Acquire)
+        self.owner.servers.counts().connections()
     }
 
     /// How many incarnations of the server have been seen so far: it moves when another server answers, or the same
     /// after a restart, or with another role, and it moves *before* operations are let through to it. One atomic
     /// load.
     ///
+    /// In a cluster the masters are counted together: it moves when one of them restarts, is succeeded or joins. Those
+    /// that it began with count as one.
+    ///
     /// A handle that keeps truth in Redis remembers the number for which it has made sure that nothing was lost, and
     /// makes sure again before it trusts Redis at another number.
     #[must_use]
     pub fn life(&self) -> u64 {
-        self.core().lives.load(Ordering::Acquire)
+        self.owner.servers.counts().lives()
     }
 
     /// Runs a script.
@@ -110,9 +132,9 @@ impl Redis {
         let started = Instant::now();
         let call = ScriptCall {
             script,
+            fence: self.fence(script, keys.first())?,
             keys,
             args,
-            fence: self.fence(script)?,
         };
         match self.send(call.by_sha()).await {
             Err(error) if reply::is_missing_script(&error) => {
@@ -127,16 +149,17 @@ impl Redis {
     }
 
     /// The deadline as the script's last argument, by the server's clock.
-    fn fence(&self, script: &Script) -> Result<Option<Bytes>, CommandError> {
+    fn fence(&self, script: &Script, key: Option<&Key>) -> Result<Option<Bytes>, CommandError> {
         if !script.fenced {
             return Ok(None);
         }
         let left = RedisBudget::current().map(|budget| budget.remaining());
-        let deadline = self
-            .core()
-            .server_time(self.deadline.min(left.unwrap_or(self.deadline)))
-            .ok_or_else(|| self.core().denials.ignorance())?;
-        Ok(Some(Bytes::from(deadline.to_string())))
+        let deadline = self.deadline.min(left.unwrap_or(self.deadline));
+        let fence = match &self.line {
+            Line::Server { core, .. } => core.fence(deadline),
+            Line::Cluster(cluster) => cluster.fence(key, deadline),
+        };
+        Ok(Some(Bytes::from(fence?.to_string())))
     }
 
     /// Asks how many replicas have confirmed everything that this manager wrote before (`WAIT`).
@@ -157,24 +180,22 @@ impl Redis {
         timeout: Duration,
     ) -> Result<u32, CommandError> {
         let timeout = timeout
-            .min(self.core().limits.stall_age() / 2)
+            .min(self.owner.servers.limits().stall_age() / 2)
             .min(self.deadline / 2);
         // Zero would mean "wait for ever" to Redis.
         let millis = i64::try_from(timeout.as_millis())
             .unwrap_or(i64::MAX)
             .max(1);
-        let flights: Result<Vec<_>, _> = self
-            .core()
-            .shards
-            .keys()
-            .iter()
-            .map(|key| {
-                let wait = Command::read("WAIT").beside(Some(key));
-                self.depart(wait.number(i64::from(replicas)).number(millis))
-            })
-            .collect();
+        let wait = Command::read("WAIT")
+            .anywhere()
+            .number(i64::from(replicas))
+            .number(millis);
+        let flights = match &self.line {
+            Line::Server { core, client } => vec![core.depart(client, self.deadline, wait)?],
+            Line::Cluster(cluster) => cluster.depart_to_all(self.deadline, &wait)?,
+        };
         let mut fewest = u32::MAX;
-        for answer in finish_all(flights?).await {
+        for answer in finish_all(flights).await {
             let count =
                 u32::try_from(Value::from_reply(answer?)?.into_count()?).unwrap_or(u32::MAX);
             fewest = fewest.min(count);
@@ -188,31 +209,6 @@ impl Redis {
     /// As every operation.
     pub async fn ping(&self) -> Result<(), CommandError> {
         self.send(Command::read("PING").anywhere()).await.map(drop)
-    }
-
-    pub(super) fn core(&self) -> &Arc<Core> {
-        &self.owner.core
-    }
-
-    pub(super) fn depart(&self, command: Command) -> Result<Flight, CommandError> {
-        match RedisBudget::current() {
-            None => self.core().depart(&self.client, self.deadline, command),
-            Some(budget) => self.depart_on(budget, command),
-        }
-    }
-
-    /// On the time that is left to a request.
-    fn depart_on(&self, budget: RedisBudget, command: Command) -> Result<Flight, CommandError> {
-        let Some(waiting) = budget.wait() else {
-            return Err(self.core().refuse(command.class, CommandError::BudgetSpent));
-        };
-        let hurried = waiting.left() < self.deadline;
-        let this = match hurried {
-            true => &self.within(waiting.left()),
-            false => self,
-        };
-        let flight = self.core().depart(&this.client, this.deadline, command)?;
-        Ok(flight.charged(waiting, hurried))
     }
 
     pub(super) async fn send(&self, command: Command) -> Result<Value, CommandError> {
@@ -229,11 +225,30 @@ impl Redis {
         command: Command,
     ) -> impl Future<Output = Result<Resp3Frame, CommandError>> + Send {
         async move {
-            if self.is_cluster() {
+            match &self.line {
+                Line::Server { core, client } => {
+                    let flight = core.depart(client, self.deadline, command)?;
+                    flight.finish().await
+                }
                 // Boxed, so that where no key moves nobody carries the room for it.
-                return Box::pin(self.pursue(command)).await;
+                Line::Cluster(cluster) => Box::pin(self.pursue(cluster, command)).await,
             }
-            self.depart(command)?.finish().await
+        }
+    }
+
+    /// Several at once, in order.
+    pub(super) async fn replies(
+        &self,
+        commands: Vec<Command>,
+    ) -> Result<Vec<Result<Resp3Frame, CommandError>>, CommandError> {
+        match &self.line {
+            Line::Server { core, client } => {
+                let commands = commands.into_iter();
+                let flights = commands.map(|command| core.depart(client, self.deadline, command));
+                let flights: Result<Vec<_>, _> = flights.collect();
+                Ok(finish_all(flights?).await)
+            }
+            Line::Cluster(cluster) => self.pursue_all(cluster, commands).await,
         }
     }
 }
@@ -241,7 +256,7 @@ impl Redis {
 impl fmt::Debug for Redis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Redis")
-            .field("server", &self.core().server)
+            .field("server", &self.owner.servers.shown())
             .field("deadline", &self.deadline)
             .finish()
     }

@@ -34,7 +34,7 @@ fn report(core: &Core) {
     let (server, now) = (&core.server, core.now());
     telemetry::in_flight(server, core.in_flight());
     for class in Class::ALL {
-        telemetry::up(server, class, core.gate(class).is_up());
+        core.show(class);
         for (outcome, count) in core.ledger.take_outcomes(class) {
             telemetry::commands(server, class, outcome, count);
         }

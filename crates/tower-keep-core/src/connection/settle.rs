@@ -12,7 +12,7 @@ use fred::{
     types::Resp3Frame,
 };
 
-use crate::breaker::Permit;
+use crate::{RedisBudget, breaker::Permit};
 
 use super::{
     command::Command,
@@ -20,6 +20,7 @@ use super::{
     error::CommandError,
     flight::{Answer, Flight, Place},
     health::{Cause, Class},
+    redirect::Redirection,
     reply::{self, Unfit},
     telemetry,
 };
@@ -27,6 +28,39 @@ use super::{
 impl Core {
     /// Lets a user's operation take off.
     pub(super) fn depart(
+        self: &Arc<Self>,
+        client: &WithOptions<Client>,
+        deadline: Duration,
+        command: Command,
+    ) -> Result<Flight, CommandError> {
+        match RedisBudget::current() {
+            None => self.take_off(client, deadline, command),
+            Some(budget) => self.depart_on(budget, client, deadline, command),
+        }
+    }
+
+    /// On the time that is left to a request.
+    fn depart_on(
+        self: &Arc<Self>,
+        budget: RedisBudget,
+        client: &WithOptions<Client>,
+        deadline: Duration,
+        command: Command,
+    ) -> Result<Flight, CommandError> {
+        let Some(waiting) = budget.wait() else {
+            return Err(self.refuse(command.class, CommandError::BudgetSpent));
+        };
+        // Zero would mean "no deadline" to the client library.
+        let left = waiting.left().max(Duration::from_millis(1));
+        let hurried = left < deadline;
+        let flight = match hurried {
+            true => self.take_off(&self.client_with(left), left, command),
+            false => self.take_off(client, deadline, command),
+        };
+        Ok(flight?.charged(waiting, hurried))
+    }
+
+    fn take_off(
         self: &Arc<Self>,
         client: &WithOptions<Client>,
         deadline: Duration,
@@ -40,7 +74,6 @@ impl Core {
         let Some(place) = self.take_place(now, deadline, self.limits.in_flight()) else {
             return Err(self.refuse(class, CommandError::Overloaded));
         };
-        let place = place.toward(&command, now);
         Ok(Flight::prepare(place, client.clone(), command, permit))
     }
 
@@ -55,7 +88,6 @@ impl Core {
         let deadline = self.limits.probe_deadline();
         let now = self.now();
         let place = self.take_place(now, deadline, usize::MAX);
-        let place = place.map(|place| place.toward(&command, now));
         let (command, arguments) = command.into_parts();
         let answer = self
             .client_with(deadline)
@@ -79,7 +111,6 @@ impl Core {
             departed: now,
             due: now + deadline,
             hurried: false,
-            shard: None,
         };
         if before == 0 && self.watchdog_rests.load(Ordering::SeqCst) {
             self.watch_now.notify_one();
@@ -112,17 +143,17 @@ impl Core {
     ) -> Result<Resp3Frame, CommandError> {
         match answer {
             Ok(Resp3Frame::SimpleError { data, .. }) => {
-                place.replied(now);
+                self.traffic.replied(now);
                 match reply::unfit(&data) {
                     Some((unfit, cause)) => self.count_failure(class, permit, unfit, &cause, now),
                     None => self.gate(class).succeeded(permit, now),
                 }
-                let error = reply::classify(&data);
+                let error = self.error_of(&data);
                 self.tell_denial(&error);
                 Err(error)
             }
             Ok(frame) => {
-                place.replied(now);
+                self.traffic.replied(now);
                 self.gate(class).succeeded(permit, now);
                 Ok(frame)
             }
@@ -142,7 +173,7 @@ impl Core {
     pub(super) fn settle_unasked(&self, place: &Place, answer: &Answer) {
         let now = self.now();
         match answer {
-            Ok(_) => place.replied(now),
+            Ok(_) => self.traffic.replied(now),
             Err(error) if *error.kind() == ErrorKind::Timeout => {
                 self.missed_deadline(place, now);
             }
@@ -163,10 +194,19 @@ impl Core {
             return false;
         }
         let (timeouts, silence) = self.limits.reconnect_after();
-        if place.timed_out(now, timeouts, silence) {
+        if self.traffic.timed_out(now, timeouts, silence) {
             self.reconnect();
         }
         true
+    }
+
+    /// An error reply as the caller's error. That of a master that sends on says where to.
+    pub(super) fn error_of(&self, reply: &str) -> CommandError {
+        let sent_on = self.node().and_then(|node| Redirection::read(reply, node));
+        match sent_on {
+            Some(redirection) => redirection.into(),
+            None => reply::classify(reply),
+        }
     }
 
     /// The client library's error as ours.
@@ -176,10 +216,6 @@ impl Core {
             // The library's words where it refused to send because it is not connected.
             ErrorKind::Canceled if error.details() == "Connection closed unexpectedly." => {
                 CommandError::Unavailable
-            }
-            // A node said MOVED or ASK.
-            ErrorKind::Routing if error.details() == "Too many redirections." => {
-                CommandError::Moving
             }
             // Protocol: what came was no reply, and the connection was given up with all that was in flight.
             ErrorKind::Canceled | ErrorKind::IO | ErrorKind::Routing | ErrorKind::Protocol => {

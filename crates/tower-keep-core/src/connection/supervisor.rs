@@ -83,7 +83,7 @@ async fn farewell(core: &Core, task: ConnectHandle) {
     }
 }
 
-fn cause_of(error: &Error) -> Cause {
+pub(super) fn cause_of(error: &Error) -> Cause {
     if let Some(why) = tls::words(error.details()) {
         return Cause::Tls(why.into());
     }

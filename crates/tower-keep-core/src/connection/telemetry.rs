@@ -24,7 +24,6 @@ pub(super) fn tripped(server: &Arc<str>, class: Class, cause: &Cause) {
         counter!(TRIPS, "server" => Arc::clone(server), "class" => class.name(), "cause" => cause.label())
             .increment(1);
     }
-    up(server, class, false);
 }
 
 /// It went down, or is down for another cause than before.
@@ -41,7 +40,6 @@ pub(super) fn down(server: &Arc<str>, class: Class, cause: &Cause) {
 
 pub(super) fn restored(server: &Arc<str>, class: Class) {
     tracing::info!(target: CONNECTION, %server, class = class.name(), "redis is up");
-    up(server, class, true);
 }
 
 pub(super) fn commands(server: &Arc<str>, class: Class, outcome: Outcome, count: u64) {
@@ -88,6 +86,11 @@ pub(super) fn incarnated(
             tracing::warn!(target: CONNECTION, %server, %before, %now, "another redis answers")
         }
     }
+}
+
+/// The masters of a cluster are others than before.
+pub(super) fn remapped(server: &Arc<str>, masters: usize, joined: usize, left: usize) {
+    tracing::info!(target: CONNECTION, %server, masters, joined, left, "the cluster's masters are known");
 }
 
 pub(super) fn denied(server: &Arc<str>, error: &CommandError) {

@@ -54,8 +54,7 @@ async fn watch(core: &Arc<Core>) {
 /// in order, so a reply to something that the watchdog has sent itself shows that there is no stall.
 fn ask_for_a_sign(core: &Arc<Core>) {
     let is_up = Class::ALL.iter().any(|class| core.gate(*class).is_up());
-    // Of a cluster only one node would answer.
-    if is_up && !core.is_cluster {
+    if is_up {
         let core = Arc::clone(core);
         let ping = Command::read("PING").anywhere();
         core.runtime
@@ -92,6 +91,7 @@ mod tests {
     use crate::connection::{
         limits::{Limits, Overrides},
         profile::Profile,
+        ties::{Part, Ties},
     };
 
     const MS: Duration = Duration::from_millis(1);
@@ -99,14 +99,14 @@ mod tests {
     /// A core that is up, with nothing behind it.
     fn core() -> Arc<Core> {
         let client = Builder::default_centralized().build().unwrap();
-        let limits = Limits::new(Overrides::default());
-        limits.attach(&Profile::CACHE);
+        let ties = Ties::new(Limits::new(Overrides::default()));
+        ties.limits.attach(&Profile::CACHE);
         let core = Arc::new(Core::new(
             client,
             Handle::current(),
             "test".into(),
-            false,
-            limits,
+            ties,
+            Part::Whole,
         ));
         for class in Class::ALL {
             core.restore(class, core.turn());
