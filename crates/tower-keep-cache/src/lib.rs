@@ -16,6 +16,7 @@ mod service;
 mod store;
 mod tag;
 mod tags;
+mod telemetry;
 
 pub use self::{
     cache::{Cache, Freshness, InvalidateError, LoadError, PutError},

@@ -19,6 +19,7 @@ use crate::{
     policy::{Detail, Forwarded, Handling},
     route::{Question, Route},
     tag::Tag,
+    telemetry::{Handled, Owner},
 };
 
 /// Answers a request for which there is an entry in this process, without a future.
@@ -27,8 +28,10 @@ pub(crate) fn at_hand<ReqB, ResB: HttpBody>(
     route: &Route,
     request: &Request<ReqB>,
     question: &Question,
+    owner: &Owner,
 ) -> Option<Response<Body<ResB>>> {
     let hit = engine.at_hand(&question.key)?;
+    owner.hit(&hit);
     Scope::report(&hit.tags);
     Some(route.hit(hit.entry, *request.method() == Method::HEAD))
 }
@@ -45,6 +48,7 @@ pub(crate) fn serve<S, ReqB, ResB>(
     request: Request<ReqB>,
     question: Question,
     tags: Vec<Tag>,
+    owner: Arc<Owner>,
 ) -> impl Future<Output = Result<Response<Body<ResB>>, S::Error>> + Send
 where
     S: Service<Request<ReqB>, Response = Response<ResB>> + Send + 'static,
@@ -59,12 +63,16 @@ where
         let key = &question.key;
         if question.directives.only_if_cached {
             let Some(hit) = engine.only_look(key, &tags).await else {
+                owner.handled(Handled::Unsatisfied);
                 return Ok(route.bare(StatusCode::GATEWAY_TIMEOUT, Handling::Unsatisfied));
             };
+            owner.hit(&hit);
             Scope::report(&hit.tags);
             return Ok(route.hit(hit.entry, head));
         }
-        match engine.admit(key, &tags, |_| true).await {
+        let admission = engine.admit(key, &tags, |_| true).await;
+        owner.admitted(&admission);
+        match admission {
             Admission::Hit(hit) => {
                 Scope::report(&hit.tags);
                 Ok(route.hit(hit.entry, head))

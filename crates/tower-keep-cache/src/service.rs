@@ -16,6 +16,7 @@ use crate::{
     policy::{Bypass, Handling},
     route::Route,
     serve::{at_hand, serve},
+    telemetry::{Owner, OwnerSlot},
 };
 
 /// The service that [`ResponseCacheLayer`](crate::ResponseCacheLayer) makes.
@@ -24,6 +25,7 @@ pub struct ResponseCache<S> {
     inner: S,
     engine: Arc<Engine>,
     route: Arc<Route>,
+    owner: OwnerSlot,
 }
 
 impl<S> ResponseCache<S> {
@@ -32,6 +34,7 @@ impl<S> ResponseCache<S> {
             inner,
             engine,
             route,
+            owner: OwnerSlot::default(),
         }
     }
 
@@ -61,6 +64,12 @@ impl<S: Clone> ResponseCache<S> {
 }
 
 impl<S> ResponseCache<S> {
+    fn owner<B>(&self, request: &Request<B>) -> Arc<Owner> {
+        let owners = &self.engine.owners;
+        self.owner
+            .owner(owners, &self.route.name, request.extensions())
+    }
+
     fn bypass<ReqB, ResB: HttpBody>(
         &mut self,
         mut request: Request<ReqB>,
@@ -69,6 +78,7 @@ impl<S> ResponseCache<S> {
     where
         S: Service<Request<ReqB>, Response = Response<ResB>>,
     {
+        self.owner(&request).bypassed(why);
         if Scope::is_open() {
             // What this layer has no part in may be kept by one around it, which needs the tags of this route.
             if let Ok(tags) = self.route.tags(&mut request) {
@@ -102,7 +112,8 @@ where
             Ok(question) => question,
             Err(why) => return self.bypass(request, why),
         };
-        if let Some(response) = at_hand(&self.engine, &self.route, &request, &question) {
+        let owner = self.owner(&request);
+        if let Some(response) = at_hand(&self.engine, &self.route, &request, &question, &owner) {
             // What the inner service has reserved when it became ready is given back.
             drop(self.take_inner());
             return ResponseFuture::answered(response);
@@ -114,7 +125,7 @@ where
         let budget = request.extensions().get::<RedisBudget>().cloned();
         let inner = self.take_inner();
         let (engine, route) = (Arc::clone(&self.engine), Arc::clone(&self.route));
-        let served = serve(engine, route, inner, request, question, tags);
+        let served = serve(engine, route, inner, request, question, tags, owner);
         ResponseFuture::cached(match budget {
             Some(budget) => Box::pin(budget.scope(served)),
             None => Box::pin(served),

@@ -51,18 +51,38 @@ pub mod connection {
 }
 
 /// Metrics of the cache. All caches of a process count together.
+///
+/// What requests come to is counted in the cache and published once a second, from the moment when there is a recorder.
+/// It has the label `owner`: the layer's name; without one the route that was matched (feature `axum`), else `unnamed`;
+/// and `values` for what handlers ask for.
 pub mod cache {
-    /// Counter: requests that were looked up. Label `result`: `hit`, `lead` (ran the handler for all who waited),
-    /// `copy` (of another one's run), `failure` (of another one's run), `unsatisfied` (nothing was stored, and the client
-    /// wanted nothing else), or why it ran by itself: `not_storable`, `hit_for_miss`, `wait_timeout`, `full`, `nested`,
-    /// `abandoned`.
+    /// Counter: requests that were looked up. Labels `owner`, and `result`: `hit`, `lead` (ran the handler for all who
+    /// waited), `copy` (of another one's run), `failure` (of another one's run), `unsatisfied` (nothing was stored, and
+    /// the client wanted nothing else), or why it ran by itself: `not_storable`, `hit_for_miss`, `wait_timeout`, `full`,
+    /// `nested`, `abandoned`.
     pub const REQUESTS: &str = "tower_keep_cache_requests_total";
+    /// Counter: requests with which the cache has nothing to do. Labels `owner`, and `reason`: `method`, `body`, `range`,
+    /// `precondition`, `authorization`, `identity`, `cookie`, `session`, `upgrade`, `grpc`, `host`, `no_store`,
+    /// `no_cache`, `tag`.
+    pub const BYPASSES: &str = "tower_keep_cache_bypasses_total";
+    /// Counter: bytes of the bodies of answers that came from the cache or from another one's run. Label `owner`.
+    pub const SERVED_BYTES: &str = "tower_keep_cache_served_bytes_total";
     /// Counter: looks into the store that found nothing to serve. Label `cause`: `absent`, `invalidated`,
     /// `tag_missing` (evicted), `other_incarnation` (the store was emptied), `tags_moved`, `undecodable`.
     pub const MISSES: &str = "tower_keep_cache_misses_total";
     /// Counter: fills. Label `outcome`: `stored`, `refused` (overtaken by an invalidation), `redis_away`, `blocked`
     /// (by a hold or an invalidation not acknowledged), `not_storable`, `failed`, `abandoned`.
     pub const FILLS: &str = "tower_keep_cache_fills_total";
+    /// Counter: fills that the store refused. Label `reason`: `invalidated` (during the fill), `lease_lost` (the fill took
+    /// too long without a renewal), `other_incarnation` (the store was emptied), `future_token` (a failover went back in
+    /// time), `too_many_tags`, `replaced` (by another entry while this one was asked about).
+    pub const REFUSED_STORES: &str = "tower_keep_cache_refused_stores_total";
+    /// Counter: bytes of the bodies that were stored.
+    pub const STORED_BYTES: &str = "tower_keep_cache_stored_bytes_total";
+    /// Histogram: seconds from the right to run a handler or loader to its end, however it ended.
+    pub const FILL_SECONDS: &str = "tower_keep_cache_fill_seconds";
+    /// Histogram: seconds for which the fill of another process was waited for.
+    pub const LEASE_WAIT_SECONDS: &str = "tower_keep_cache_lease_wait_seconds";
     /// Counter: invalidations and flushes. Label `result`: `acknowledged`, or `pending` for those that Redis did not
     /// acknowledge at once.
     pub const INVALIDATIONS: &str = "tower_keep_cache_invalidations_total";

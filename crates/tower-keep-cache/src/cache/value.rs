@@ -49,7 +49,10 @@ impl Cache {
         L: Future<Output = Result<T, E>> + Send + 'static,
     {
         let key = load::key(key.as_ref(), freshness.schema);
-        let fill = match self.engine.admit(&key, &freshness.tags, |_| true).await {
+        let admission = self.engine.admit(&key, &freshness.tags, |_| true).await;
+        self.engine.owners.publish();
+        self.engine.values.admitted(&admission);
+        let fill = match admission {
             Admission::Hit(hit) | Admission::Copy(Outcome::Entry(hit)) => {
                 match load::decode(&hit, freshness.schema) {
                     Some(value) => return Ok(value),

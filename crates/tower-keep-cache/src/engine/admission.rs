@@ -28,11 +28,15 @@ use crate::{
     key::EntryKey,
     store::{Found, Lookup, MissCause, Revision, Store},
     tag::{Tag, TagId},
+    telemetry::{Owner, Owners},
 };
 
 /// So many flights, and detached fills with them, at once. More than a database has connections for by far, and
 /// what they hold in memory stays bounded; who comes beyond runs in its own request, as without a cache.
 const FILLS: usize = 1024;
+
+/// The name of the owner of what handlers ask for.
+const VALUES: &str = "values";
 
 /// What a request is told.
 #[derive(Debug)]
@@ -119,6 +123,9 @@ pub(crate) struct Engine {
     pub(super) flights: Arc<Flights>,
     pub(super) pending: Arc<Pending>,
     pub(crate) settings: Settings,
+    pub(crate) owners: Arc<Owners>,
+    /// The owner of what handlers ask for.
+    pub(crate) values: Arc<Owner>,
     pub(super) fills: Arc<Semaphore>,
     pub(super) backoff: Arc<Backoff>,
     lives: Arc<Lives>,
@@ -128,8 +135,11 @@ pub(crate) struct Engine {
 impl Engine {
     /// `redis`: what the store works on, if it does not work in this process.
     pub(crate) fn new(store: Store, manager: ConnectionManager, redis: Option<Redis>) -> Self {
+        let owners = Arc::<Owners>::default();
         Self {
             store,
+            values: owners.owner(VALUES),
+            owners,
             flights: Arc::new(Flights::new()),
             pending: Arc::default(),
             settings: Settings::default(),
@@ -147,10 +157,7 @@ impl Engine {
         };
         let belief = self.believe().ok()?;
         match store.lookup(key) {
-            Lookup::Hit(found) if !belief.blocked.covers(&found.tags) => {
-                telemetry::hit();
-                Some(found.into())
-            }
+            Lookup::Hit(found) if !belief.blocked.covers(&found.tags) => Some(found.into()),
             Lookup::Hit(_) | Lookup::Miss(_) => None,
         }
     }
@@ -165,7 +172,7 @@ impl Engine {
         expected: &[Tag],
         good: impl FnOnce(&Entry) -> bool,
     ) -> Admission {
-        let admission = if Scope::fills(&self.flights, key) {
+        if Scope::fills(&self.flights, key) {
             // Who runs this has looked.
             Admission::Alone(AloneReason::Nested)
         } else {
@@ -179,19 +186,12 @@ impl Engine {
                 }
                 Err(start) => Box::pin(self.join(key, expected, start, mark, None)).await,
             }
-        };
-        telemetry::admitted(&admission);
-        admission
+        }
     }
 
     /// The entry for a request that takes nothing else.
     pub(crate) async fn only_look(&self, key: &EntryKey, expected: &[Tag]) -> Option<Hit> {
-        let found = self.look_for_one(key, expected).await.ok();
-        match found {
-            Some(_) => telemetry::hit(),
-            None => telemetry::unsatisfied(),
-        }
-        found
+        self.look_for_one(key, expected).await.ok()
     }
 
     /// The scope for a fill of `key`: see [`Scope`].

@@ -170,7 +170,10 @@ impl Driver {
                     return Acquired::Foreign;
                 }
                 Ok(Begin::Held { .. }) => {
-                    if let Some(acquired) = self.watch(&mut pause, ids).await {
+                    let began = Instant::now();
+                    let acquired = self.watch(&mut pause, ids).await;
+                    telemetry::waited(began);
+                    if let Some(acquired) = acquired {
                         return acquired;
                     }
                 }
@@ -255,12 +258,16 @@ impl Driver {
             self.release(lease).await;
             return Start::Look;
         };
-        match self.attend(reported, lease.as_ref().ok(), deadline).await {
+        let began = Instant::now();
+        let report = self.attend(reported, lease.as_ref().ok(), deadline).await;
+        telemetry::ran(began);
+        match report {
             Some(Report::Store(mut brought, answer)) => {
                 brought.tags.extend_from_slice(ids);
                 let spare = lease.clone();
+                let bytes = brought.entry.body.len();
                 let outcome = self.store(brought, lease).await;
-                telemetry::stored(&outcome);
+                telemetry::stored(&outcome, bytes);
                 self.engine.backoff.forget(&self.key);
                 let unanswered = matches!(outcome, FillOutcome::Unstored(Unstored::Redis(_)));
                 let _ = answer.send(outcome);

@@ -1,48 +1,14 @@
 //! What the engine counts. Labels are few and fixed.
 
-use metrics::{Key, Label, Level, Metadata, counter, gauge};
+use metrics::{counter, gauge, histogram};
+use tokio::time::Instant;
 use tower_keep_core::telemetry::cache::{
-    FILLS, INVALIDATIONS, MISSES, PENDING_INVALIDATIONS, REQUESTS,
+    FILL_SECONDS, FILLS, INVALIDATIONS, LEASE_WAIT_SECONDS, MISSES, PENDING_INVALIDATIONS,
+    REFUSED_STORES, STORED_BYTES,
 };
 
-use super::{
-    admission::{Admission, AloneReason, Outcome},
-    fill::{FillOutcome, Unstored},
-};
-use crate::store::MissCause;
-
-/// What every hit counts, made once: the macro would build and hash the key each time.
-static HIT: Key = Key::from_static_parts(REQUESTS, &HIT_LABELS);
-static HIT_LABELS: [Label; 1] = [Label::from_static_parts("result", "hit")];
-static METADATA: Metadata<'static> =
-    Metadata::new(module_path!(), Level::INFO, Some(module_path!()));
-
-pub(super) fn hit() {
-    metrics::with_recorder(|to| to.register_counter(&HIT, &METADATA)).increment(1);
-}
-
-/// A request that took only what was stored, and nothing was.
-pub(super) fn unsatisfied() {
-    counter!(REQUESTS, "result" => "unsatisfied").increment(1);
-}
-
-pub(super) fn admitted(admission: &Admission) {
-    let result = match admission {
-        Admission::Hit(_) => return hit(),
-        Admission::Lead(_) => "lead",
-        Admission::Copy(Outcome::Entry(_)) => "copy",
-        Admission::Copy(Outcome::Failed(_)) => "failure",
-        Admission::Alone(reason) => match reason {
-            AloneReason::NotStorable => "not_storable",
-            AloneReason::HitForMiss | AloneReason::Foreign => "hit_for_miss",
-            AloneReason::WaitTimeout => "wait_timeout",
-            AloneReason::Full => "full",
-            AloneReason::Nested => "nested",
-            AloneReason::Abandoned => "abandoned",
-        },
-    };
-    counter!(REQUESTS, "result" => result).increment(1);
-}
+use super::fill::{FillOutcome, Unstored};
+use crate::store::{MissCause, RefusedCause};
 
 pub(super) fn missed(cause: MissCause) {
     let cause = match cause {
@@ -61,7 +27,12 @@ pub(super) fn stale() {
     counter!(MISSES, "cause" => "stale").increment(1);
 }
 
-pub(super) fn stored(outcome: &FillOutcome) {
+pub(super) fn stored(outcome: &FillOutcome, bytes: usize) {
+    match outcome {
+        FillOutcome::Stored => counter!(STORED_BYTES).increment(bytes as u64),
+        FillOutcome::Refused(cause) => refused(*cause),
+        FillOutcome::Unstored(_) => {}
+    }
     filled(match outcome {
         FillOutcome::Stored => "stored",
         FillOutcome::Refused(_) => "refused",
@@ -69,6 +40,28 @@ pub(super) fn stored(outcome: &FillOutcome) {
         FillOutcome::Unstored(Unstored::Held | Unstored::Pending) => "blocked",
         FillOutcome::Unstored(Unstored::Abandoned) => "abandoned",
     });
+}
+
+fn refused(cause: RefusedCause) {
+    let reason = match cause {
+        RefusedCause::LeaseLost => "lease_lost",
+        RefusedCause::OtherIncarnation => "other_incarnation",
+        RefusedCause::FutureToken => "future_token",
+        RefusedCause::Invalidated => "invalidated",
+        RefusedCause::TooManyTags => "too_many_tags",
+        RefusedCause::Replaced => "replaced",
+    };
+    counter!(REFUSED_STORES, "reason" => reason).increment(1);
+}
+
+/// A run has ended that began then, however it ended.
+pub(super) fn ran(began: Instant) {
+    histogram!(FILL_SECONDS).record(began.elapsed());
+}
+
+/// The fill of another process has been waited for since then.
+pub(super) fn waited(began: Instant) {
+    histogram!(LEASE_WAIT_SECONDS).record(began.elapsed());
 }
 
 pub(super) fn failed() {

@@ -77,6 +77,26 @@ impl Bypass {
         Self::NoCache,
         Self::Tag,
     ];
+
+    /// For metric labels.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Method => "method",
+            Self::Body => "body",
+            Self::Range => "range",
+            Self::Precondition => "precondition",
+            Self::Authorization => "authorization",
+            Self::Identity => "identity",
+            Self::Cookie => "cookie",
+            Self::Session => "session",
+            Self::Upgrade => "upgrade",
+            Self::Grpc => "grpc",
+            Self::Host => "host",
+            Self::NoStore => "no_store",
+            Self::NoCache => "no_cache",
+            Self::Tag => "tag",
+        }
+    }
 }
 
 /// Whether the cache has to do with requests of this method: asked first, before a write pays for anything else.

@@ -5,6 +5,7 @@ mod budget;
 mod contract;
 mod fleet;
 mod leaks;
+mod metrics;
 mod nested;
 mod serving;
 mod site;
