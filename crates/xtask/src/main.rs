@@ -6,6 +6,7 @@ mod command;
 mod demo;
 mod doctor;
 mod failure;
+mod faults;
 mod http;
 mod print;
 mod provision;
@@ -47,6 +48,7 @@ async fn run(command: Command) -> Outcome {
         }
         Command::Doctor(options) => doctor::run(&options).await,
         Command::Test(options) => test::run(&options).await,
+        Command::Faults(options) => faults::run(&options).await,
         Command::Demo(options) => demo::run(&options).await,
         Command::Bench(options) => bench::run(&options).await,
         Command::Soak(options) => demo::soak(&options).await,

@@ -16,7 +16,6 @@ mod open;
 mod outage;
 mod refusals;
 mod scripts;
-mod sentinel;
 mod tls;
 
 use std::{

@@ -7,8 +7,7 @@ use std::{
 
 use testkit::{RedisServer, eventually};
 use tower_keep_core::connection::{
-    Class, CommandError, ConnectError, ConnectionManager, Credentials, Profile, Redis, Script,
-    SetOptions,
+    CommandError, ConnectError, ConnectionManager, Credentials, Profile, Redis, Script, SetOptions,
 };
 
 use super::{SOON, attach, connect, text};
@@ -17,96 +16,6 @@ async fn set(redis: &Redis) -> Result<bool, CommandError> {
     redis
         .set("key".into(), text("value"), SetOptions::default())
         .await
-}
-
-/// Writes until the gate of the writes shuts with this error.
-async fn writes_end_with(redis: &Redis, error: CommandError) {
-    eventually(SOON, async || set(redis).await == Err(error.clone())).await;
-    eventually(SOON, async || {
-        let _ = set(redis).await;
-        !redis.is_up(Class::Write)
-    })
-    .await;
-    assert_eq!(set(redis).await, Err(error));
-}
-
-#[tokio::test]
-async fn a_full_server_refuses_writes_and_serves_reads() {
-    let server = RedisServer::start().await;
-    let (manager, redis) = connect(&server.url(), &Profile::SESSION).await;
-    set(&redis).await.unwrap();
-    let mut client = server.client().await;
-
-    client.words("CONFIG SET maxmemory 1").await;
-    writes_end_with(&redis, CommandError::OutOfMemory).await;
-    for _ in 0..100 {
-        assert_eq!(redis.get("key".into()).await, Ok(Some(text("value"))));
-    }
-    assert!(manager.health().read.is_up());
-    assert!(
-        manager.health().to_string().contains("out of memory"),
-        "{}",
-        manager.health()
-    );
-    let script = Script::write("return redis.call('SET', KEYS[1], '1')");
-    assert_eq!(
-        redis.script(&script, vec!["key".into()], Vec::new()).await,
-        Err(CommandError::OutOfMemory)
-    );
-
-    client.words("CONFIG SET maxmemory 0").await;
-    manager.connected(SOON).await.unwrap();
-    assert_eq!(set(&redis).await, Ok(true));
-}
-
-#[tokio::test]
-async fn a_replica_refuses_writes_and_serves_reads() {
-    let primary = RedisServer::start().await;
-    let server = RedisServer::start().await;
-    let (manager, redis) = connect(&server.url(), &Profile::SESSION).await;
-    let before = manager.incarnation().unwrap();
-
-    let mut client = server.client().await;
-    client
-        .words(&format!("REPLICAOF 127.0.0.1 {}", primary.address().port()))
-        .await;
-    writes_end_with(&redis, CommandError::ReadOnly).await;
-    assert_eq!(redis.get("key".into()).await, Ok(None));
-    assert!(
-        manager.health().to_string().contains("READONLY"),
-        "{}",
-        manager.health()
-    );
-    eventually(SOON, async || manager.incarnation() != Some(before.clone())).await;
-
-    client.words("REPLICAOF NO ONE").await;
-    manager.connected(SOON).await.unwrap();
-    eventually(SOON, async || manager.incarnation() == Some(before.clone())).await;
-    assert_eq!(set(&redis).await, Ok(true));
-}
-
-#[tokio::test]
-async fn a_busy_server_is_left_alone_until_it_is_done() {
-    let server = RedisServer::builder()
-        .arg("--busy-reply-threshold")
-        .arg("50")
-        .start()
-        .await;
-    let (manager, redis) = connect(&server.url(), &Profile::SESSION).await;
-    let mut client = server.client().await;
-    client
-        .send(&[b"EVAL", b"while true do end", b"0"])
-        .await
-        .unwrap();
-
-    eventually(SOON, async || {
-        redis.get("key".into()).await == Err(CommandError::Busy)
-    })
-    .await;
-    eventually(SOON, async || !redis.is_up(Class::Read)).await;
-    server.client().await.words("SCRIPT KILL").await;
-    manager.connected(SOON).await.unwrap();
-    assert_eq!(redis.get("key".into()).await, Ok(None));
 }
 
 #[tokio::test]

@@ -169,6 +169,17 @@ async fn a_truncated_connection_ends_at_the_byte_and_so_does_the_next() {
 }
 
 #[tokio::test]
+async fn a_connection_that_breaks_off_is_reset() {
+    let (proxy, mut client) = proxied().await;
+    say(&mut client, "hello").await;
+    proxy.break_off(Direction::ToClient, 3);
+    client.write_all(b"hello").await.unwrap();
+    let error = end_of(&mut client).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    assert_eq!(proxy.bytes(Direction::ToClient), 8);
+}
+
+#[tokio::test]
 async fn garbage_comes_once_before_what_is_said_next() {
     let (proxy, mut client) = proxied().await;
     proxy.garbage(Direction::ToClient, b"!!");

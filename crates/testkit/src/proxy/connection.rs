@@ -142,7 +142,7 @@ async fn pump(
             let chunk = (Instant::now() + way.delay, bytes);
             if sender.send(chunk).await.is_err() || last {
                 drop(sender);
-                return Err(End::Cut);
+                return Err(way.truncate.map_or(End::Cut, |truncate| truncate.end));
             }
         }
     };
@@ -209,7 +209,13 @@ mod tests {
 
     #[test]
     fn a_budget_ends_at_its_byte_and_begins_anew_when_said_again() {
-        let truncate = |number| Some(Truncate { number, bytes: 5 });
+        let truncate = |number| {
+            Some(Truncate {
+                number,
+                bytes: 5,
+                end: End::Cut,
+            })
+        };
         let mut budget = Budget::default();
         assert_eq!(budget.spend(None, 100), (100, false));
         assert_eq!(budget.spend(truncate(0), 3), (3, false));

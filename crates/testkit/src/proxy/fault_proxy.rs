@@ -75,9 +75,12 @@ impl FaultProxy {
 
     /// Each connection passes on `bytes` more in this direction and is then closed, in the middle of whatever that is.
     pub fn truncate(&self, direction: Direction, bytes: u64) {
-        let number = self.said.fetch_add(1, Ordering::Relaxed);
-        let truncate = Some(Truncate { number, bytes });
-        self.change(|faults| faults.each(direction, |way| way.truncate = truncate));
+        self.end_after(direction, bytes, End::Cut);
+    }
+
+    /// As [`truncate`](Self::truncate), and the connection is broken (RST) instead of closed.
+    pub fn break_off(&self, direction: Direction, bytes: u64) {
+        self.end_after(direction, bytes, End::Reset);
     }
 
     /// Each connection passes on `bytes`, which nobody has sent, once in this direction: before the next that is sent.
@@ -139,6 +142,12 @@ impl FaultProxy {
             Direction::ToClient => to_client,
             Direction::Both => to_server + to_client,
         }
+    }
+
+    fn end_after(&self, direction: Direction, bytes: u64, end: End) {
+        let number = self.said.fetch_add(1, Ordering::Relaxed);
+        let truncate = Some(Truncate { number, bytes, end });
+        self.change(|faults| faults.each(direction, |way| way.truncate = truncate));
     }
 
     fn insert(&self, direction: Direction, what: Insertion) {

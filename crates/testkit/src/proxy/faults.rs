@@ -37,6 +37,7 @@ pub(super) struct Way {
 pub(super) struct Truncate {
     pub(super) number: u64,
     pub(super) bytes: u64,
+    pub(super) end: End,
 }
 
 /// Each connection passes on these bytes once since this was said for the `number`th time, beside what it passes on next.

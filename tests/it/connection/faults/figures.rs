@@ -31,8 +31,8 @@ pub(super) struct Figures {
     pub(super) others_refused: Option<u64>,
     /// From the fault to the last operation that failed.
     pub(super) away: Duration,
-    /// From the moment when Redis could serve again to the last operation that failed.
-    pub(super) resumed: Duration,
+    /// From the moment when Redis could serve again to the last operation that failed. `None` where it never could.
+    pub(super) resumed: Option<Duration>,
     /// The classes of the errors, of the reads and of the writes.
     pub(super) errors: [BTreeSet<String>; 2],
 }
@@ -59,6 +59,7 @@ impl Figures {
 
     fn line(&self) -> String {
         let others = self.others_refused.map(|share| format!("{share} %"));
+        let resumed = self.resumed.map(|resumed| resumed.as_millis().to_string());
         let [reads, writes] = self.errors.each_ref().map(|errors| {
             let errors: Vec<&str> = errors.iter().map(String::as_str).collect();
             match errors.is_empty() {
@@ -80,7 +81,7 @@ impl Figures {
             self.sent_after.to_string(),
             others.unwrap_or_default(),
             self.away.as_millis().to_string(),
-            self.resumed.as_millis().to_string(),
+            resumed.unwrap_or_default(),
             errors,
         ];
         cells.join("\t") + "\n"

@@ -1,11 +1,12 @@
 //! One fault, from the moment before it to the moment when all is well again.
 
+use testkit::eventually;
 use tokio::time::Instant;
-use tower_keep_core::connection::{Backend, Class, ConnectionManager, Redis};
+use tower_keep_core::connection::{Backend, Class, ConnectionManager, Profile, Redis, SetOptions};
 
 use super::{
     super::SOON,
-    BOTH, Client,
+    AWAY, BOTH, Client,
     figures::{Figures, classes, sum, until_last_failure},
     traffic::{Tally, Traffic},
 };
@@ -28,27 +29,42 @@ pub(super) struct Row {
     pub(super) manager: ConnectionManager,
     pub(super) redis: Redis,
     traffic: Traffic,
-    keys: usize,
+    keys: &'static [&'static str],
+    /// The connection at the beginning.
+    generation: u64,
     broke: Instant,
-    mended: Instant,
+    mended: Option<Instant>,
     sent_after: u64,
 }
 
 impl Row {
     /// Connects, and serves for a while. The fault has to follow at once.
     pub(super) async fn begin(fault: &'static str, client: Client) -> Self {
-        let mut row = Self::begin_broken(fault, client);
-        row.manager.connected(SOON).await.unwrap();
+        let manager = client.builder.open().unwrap();
+        manager.connected(SOON).await.unwrap();
+        let mut row = Self::of(fault, client.form, manager, &client.profile, client.keys);
         for class in BOTH {
             row.serves(class).await;
         }
+        row.generation = row.redis.generation();
         row.broke = Instant::now();
         row
     }
 
     /// What is wrong is wrong from the start.
     pub(super) fn begin_broken(fault: &'static str, client: Client) -> Self {
-        let name = Figures::name(fault, &client.form);
+        let manager = client.builder.open().unwrap();
+        Self::of(fault, client.form, manager, &client.profile, client.keys)
+    }
+
+    fn of(
+        fault: &'static str,
+        form: String,
+        manager: ConnectionManager,
+        profile: &Profile,
+        keys: &'static [&'static str],
+    ) -> Self {
+        let name = Figures::name(fault, &form);
         let thread = std::thread::current();
         // A test has a thread with its name, unless they run one after the other.
         let test = thread.name().filter(|name| *name != "main");
@@ -56,20 +72,19 @@ impl Row {
             test.is_none_or(|test| test.ends_with(&format!("::{name}"))),
             "the test of this row is to be called {name}"
         );
-        let manager = client.builder.open().unwrap();
-        let Backend::Redis(redis) = manager.attach(&client.profile) else {
+        let Backend::Redis(redis) = manager.attach(profile) else {
             panic!("{manager:?} is no server")
         };
-        let now = Instant::now();
         Self {
             fault,
-            form: client.form,
-            traffic: Traffic::start(&redis, client.keys),
+            form,
+            traffic: Traffic::start(&redis, keys),
             manager,
             redis,
-            keys: client.keys.len(),
-            broke: now,
-            mended: now,
+            keys,
+            generation: 0,
+            broke: Instant::now(),
+            mended: None,
             sent_after: 0,
         }
     }
@@ -94,22 +109,39 @@ impl Row {
 
     /// Operations of this class go on, on all keys.
     pub(super) async fn serves(&self, class: Class) {
-        for key in 0..self.keys {
+        for key in 0..self.keys.len() {
             self.traffic
                 .reaches(key, class, MANY, |tally| tally.served)
                 .await;
         }
     }
 
+    /// Waits until there is another connection than the one at the start.
+    pub(super) async fn connects_again(&self) {
+        eventually(SOON, async || self.redis.generation() > self.generation).await;
+    }
+
+    /// What is read from now on is so many bytes long.
+    pub(super) async fn stores(&self, bytes: u64) {
+        let value = vec![7; usize::try_from(bytes).unwrap()];
+        let key = self.keys[0].into();
+        let stored = self
+            .redis
+            .set(key, value.into(), SetOptions::default())
+            .await;
+        stored.unwrap();
+    }
+
     /// Redis can serve again from this moment. Waits until everything is served.
     pub(super) async fn resumes(&mut self) {
-        self.mended = Instant::now();
+        self.mended = Some(Instant::now());
         for class in BOTH {
             self.serves(class).await;
         }
     }
 
-    /// Ends the load, and holds what it met to the bars: no errors but these.
+    /// Ends the load, and holds what it met to the bars: no errors but these. A busy machine can hold up a healthy Redis
+    /// for longer than the stall age, and the gate is right to shut then; so a few that found Redis away are no surprise.
     pub(super) async fn end(self, reads: &[&str], writes: &[&str]) {
         self.traffic.stop().await;
         let of = |class| sum(&self.all(class));
@@ -124,14 +156,20 @@ impl Row {
             sent_after: self.sent_after,
             others_refused: self.others_refused(),
             away: until_last_failure(&all, self.broke),
-            resumed: until_last_failure(&all, self.mended),
+            resumed: self.mended.map(|mended| until_last_failure(&all, mended)),
             errors: [&read, &write].map(|tally| classes(&tally.errors)),
         };
-        for (errors, allowed) in figures.errors.iter().zip([reads, writes]) {
-            assert!(
-                errors.iter().all(|error| allowed.contains(&error.as_str())),
-                "{all:?}"
-            );
+        for (tally, allowed) in [(&read, reads), (&write, writes)] {
+            let others = tally
+                .errors
+                .iter()
+                .filter(|(class, _)| !allowed.contains(&class.as_str()));
+            let hiccups = others.map(|(class, count)| match AWAY.contains(&class.as_str()) {
+                true => *count,
+                false => panic!("{class}; reads: {read:?}; writes: {write:?}"),
+            });
+            let hiccups: u64 = hiccups.sum();
+            assert!(hiccups <= FEW, "reads: {read:?}; writes: {write:?}");
         }
         assert!(all.unanswered <= FEW && all.slow <= FEW, "{all:?}");
         figures.publish();
@@ -144,7 +182,7 @@ impl Row {
 
     /// The tallies of all keys.
     fn all(&self, class: Class) -> Vec<Tally> {
-        (0..self.keys)
+        (0..self.keys.len())
             .map(|key| self.traffic.of(key, class))
             .collect()
     }
@@ -152,7 +190,7 @@ impl Row {
     /// As many of a hundred as were refused of the key that the fault is about.
     fn others_refused(&self) -> Option<u64> {
         let refused = |key| sum(&BOTH.map(|class| self.traffic.of(key, class))).refused;
-        let others = (1..self.keys).map(refused).max()?;
+        let others = (1..self.keys.len()).map(refused).max()?;
         Some((others * 100).checked_div(refused(0)).unwrap_or(0))
     }
 }

@@ -67,10 +67,11 @@ impl Traffic {
                     let tallies = Arc::clone(&counting);
                     tokio::spawn(async move {
                         let tally = &tallies[index][place(class)];
-                        let key = keys[index].into();
+                        let key = keys[index];
                         match class {
-                            Class::Read => count(tally, redis.get(key)).await,
+                            Class::Read => count(tally, redis.get(key.into())).await,
                             Class::Write => {
+                                let key = format!("{key}:count").into();
                                 count(tally, redis.script(&script, vec![key], Vec::new())).await;
                             }
                         }

@@ -1,4 +1,4 @@
-//! One master of a cluster fails, and its replica takes over.
+//! One master of a cluster fails, or gives its keys away.
 
 use testkit::{RedisCluster, RedisServer, eventually};
 
@@ -35,4 +35,21 @@ async fn master_sigkill_cluster() {
 #[tokio::test]
 async fn master_sigstop_cluster() {
     master("master, SIGSTOP", RedisServer::pause).await;
+}
+
+/// Nothing fails, but for the moments in which a key can be caught at neither of the two.
+#[tokio::test]
+async fn slot_moves_cluster() {
+    let cluster = RedisCluster::start().await;
+    let slot = cluster.slot_of("{a}").await;
+    let from = cluster.master_of("{a}").await;
+    let to = cluster.master_of("{b}").await;
+    let mut row = Row::begin("slot moves", Client::cluster(&cluster)).await;
+    let mut moving = cluster.start_move(slot, from, to).await;
+    row.resumes().await;
+    moving.keys().await;
+    row.resumes().await;
+    moving.finish().await;
+    row.resumes().await;
+    row.end(&["Moving"], &["Moving"]).await;
 }

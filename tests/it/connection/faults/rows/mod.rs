@@ -1,8 +1,10 @@
 //! The rows, by what breaks.
 
+mod access;
 mod cluster;
 mod network;
 mod process;
+mod replies;
 mod sentinel;
 
 use testkit::{Authority, Capability, RedisServer, require};

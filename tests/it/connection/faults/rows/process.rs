@@ -1,7 +1,9 @@
 //! The server's process dies, or hangs.
 
+use std::time::Duration;
+
 use testkit::RedisServer;
-use tower_keep_core::connection::Profile;
+use tower_keep_core::connection::{Class, ConnectError, Profile};
 
 use super::{AWAY, BOTH, Client, Row, tls_server};
 
@@ -41,6 +43,44 @@ async fn sigkill_restarted_empty_tls() {
     if let Some((server, authority)) = tls_server().await {
         sigkill(&server, Client::tls(&server, &authority)).await;
     }
+}
+
+/// What was written since is gone, and the server says so by a new run.
+#[tokio::test]
+async fn sigkill_restarted_from_an_older_dump_tcp() {
+    let server = RedisServer::start().await;
+    let client = Client::tcp(&server);
+    let mut row = Row::begin("SIGKILL, restarted from an older dump", client).await;
+    let before = row.manager.incarnation().unwrap();
+    let dump = server.snapshot().await;
+    row.serves(Class::Write).await;
+    server.kill();
+    row.shuts(&BOTH).await;
+    server.restart_from(&dump).await;
+    row.resumes().await;
+    let after = row.manager.incarnation().unwrap();
+    assert_ne!(before.run_id, after.run_id);
+    row.end(&AWAY, &AWAY).await;
+}
+
+#[tokio::test]
+async fn absent_at_the_start_tcp() {
+    let server = RedisServer::start().await;
+    server.kill();
+    let mut row = Row::begin_broken("absent at the start", Client::tcp(&server));
+    row.shuts(&BOTH).await;
+    let waited = row.manager.connected(Duration::from_millis(50)).await;
+    let Err(ConnectError::TimedOut { cause, .. }) = waited else {
+        panic!("{waited:?}")
+    };
+    for told in [cause.to_string(), row.manager.health().to_string()] {
+        assert!(told.contains("Connection refused"), "{told}");
+    }
+    assert_eq!(row.manager.incarnation(), None);
+    server.restart().await;
+    row.resumes().await;
+    assert!(row.manager.incarnation().is_some());
+    row.end(&["Unavailable"], &["Unavailable"]).await;
 }
 
 async fn sigstop(server: &RedisServer, client: Client) {

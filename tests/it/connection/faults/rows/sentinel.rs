@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use testkit::{RedisSentinel, RedisServer};
-use tower_keep_core::connection::Role;
+use testkit::{RedisSentinel, RedisServer, eventually};
+use tower_keep_core::connection::{Role, SetOptions};
 
+use super::super::super::{SOON, text};
 use super::{AWAY, BOTH, Client, Row};
 
 async fn master(fault: &'static str, fail: fn(&RedisServer)) {
@@ -14,6 +15,15 @@ async fn master(fault: &'static str, fail: fn(&RedisServer)) {
         .start()
         .await;
     let mut row = Row::begin(fault, Client::sentinel(&group)).await;
+    let stored = row
+        .redis
+        .set("kept".into(), "value".into(), SetOptions::default());
+    stored.await.unwrap();
+    // Else it may be lost with its server.
+    eventually(SOON, async || {
+        row.redis.acknowledged_by(1, SOON).await == Ok(1)
+    })
+    .await;
     let (before, life) = (row.manager.incarnation().unwrap(), row.redis.life());
     let master = group.master().await;
     fail(master);
@@ -23,6 +33,8 @@ async fn master(fault: &'static str, fail: fn(&RedisServer)) {
     let after = row.manager.incarnation().unwrap();
     assert_ne!(before.run_id, after.run_id);
     assert_eq!((after.role, row.redis.life()), (Role::Primary, life + 1));
+
+    assert_eq!(row.redis.get("kept".into()).await, Ok(Some(text("value"))));
 
     // The old one does not come back as what it was.
     master.resume();
