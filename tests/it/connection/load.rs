@@ -20,6 +20,14 @@ use super::SOON;
 /// 200 operations a second, whether the ones before are done or not.
 const PACE: Duration = Duration::from_millis(5);
 
+/// At 200 operations a second, the stall age of a cache (25 ms) lets 5 take off before the gate trips. The rest of
+/// the bound is for a busy machine.
+pub(super) const FEW: u64 = 60;
+
+/// Nobody pays for finding out that Redis is back. But a busy machine can hold up a healthy Redis for longer than the
+/// stall age, and the gate is right to trip then.
+pub(super) const HICCUPS: u64 = 20;
+
 /// Runs until dropped.
 pub(super) struct Load {
     tally: Arc<Tally>,
