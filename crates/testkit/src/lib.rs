@@ -30,8 +30,8 @@ pub use certificate::{Authority, Certificate};
 pub use eventually::eventually;
 pub use postgres::{Connection, Database, PostgresBuilder, PostgresServer};
 pub use redis::{
-    ClusterBuilder, RedisBuilder, RedisCluster, RedisSentinel, RedisServer, SentinelBuilder,
-    SlotMove, Snapshot,
+    ClusterBuilder, Loading, RedisBuilder, RedisCluster, RedisSentinel, RedisServer,
+    SentinelBuilder, SlotMove, Snapshot,
 };
 pub use shared::{POSTGRES_URL, REDIS_URL, SharedRedis, database, redis};
 pub use start_error::StartError;

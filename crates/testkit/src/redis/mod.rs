@@ -2,6 +2,8 @@
 
 mod builder;
 mod cluster;
+mod loading;
+mod saving;
 mod sentinel;
 mod server;
 mod slot_move;
@@ -10,6 +12,8 @@ mod tls;
 
 pub use builder::RedisBuilder;
 pub use cluster::{ClusterBuilder, RedisCluster};
+pub use loading::Loading;
+pub use saving::Snapshot;
 pub use sentinel::{RedisSentinel, SentinelBuilder};
-pub use server::{RedisServer, Snapshot};
+pub use server::RedisServer;
 pub use slot_move::SlotMove;

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::RedisBuilder;
 use super::builder::Kind;
+use super::{RedisBuilder, Snapshot};
 use crate::StartError;
 use crate::locate::{self, Version};
 use crate::process::{Launch, Running, Sandbox};
@@ -24,7 +24,7 @@ const LOG: &str = "redis.log";
 const STATE: &str = "sentinel.conf";
 
 /// A start takes 20 to 150 ms; a machine that does other things at the same time gets its time.
-const START: Duration = Duration::from_secs(20);
+pub(super) const START: Duration = Duration::from_secs(20);
 
 /// How many ports are tried when others take them first.
 const ATTEMPTS: usize = 5;
@@ -33,11 +33,11 @@ const ATTEMPTS: usize = 5;
 /// It ends when dropped, and in any case with this process.
 #[derive(Debug)]
 pub struct RedisServer {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
 #[derive(Debug)]
-struct Inner {
+pub(super) struct Inner {
     // Before the sandbox: fields are dropped in this order, and the process must end before its folder goes.
     running: Mutex<Option<Running>>,
     sandbox: Sandbox,
@@ -244,21 +244,6 @@ impl RedisServer {
         self.start_again(None).await;
     }
 
-    /// What it holds now, for [`restart_from`](Self::restart_from).
-    ///
-    /// # Panics
-    /// If it cannot save.
-    pub async fn snapshot(&self) -> Snapshot {
-        let mut client = self.client().await;
-        let reply = client.words("SAVE").await;
-        assert!(!reply.is_error(), "SAVE: {reply:?}");
-        let file = self.inner.dump();
-        let bytes = fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-        // Else the next plain restart would load it.
-        fs::remove_file(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-        Snapshot { bytes }
-    }
-
     /// As [`restart`](Self::restart), but it holds what it held then: a server restored from a backup, or the replica
     /// that takes over and had not heard the rest.
     ///
@@ -270,16 +255,18 @@ impl RedisServer {
 
     async fn start_again(&self, dump: Option<Vec<u8>>) {
         let inner = Arc::clone(&self.inner);
-        let started = tokio::task::spawn_blocking(move || inner.run_again(dump)).await;
-        let started = started.expect("the runtime runs this to its end");
-        started.unwrap_or_else(|error| panic!("Redis: {error}"));
+        in_the_background(move || inner.run_again(dump)).await;
     }
 }
 
-/// What a [`RedisServer`] held at some moment.
-#[derive(Clone, Debug)]
-pub struct Snapshot {
-    bytes: Vec<u8>,
+/// # Panics
+/// If it fails.
+pub(super) async fn in_the_background(
+    run: impl FnOnce() -> Result<(), StartError> + Send + 'static,
+) {
+    let ran = tokio::task::spawn_blocking(run).await;
+    let ran = ran.expect("the runtime runs this to its end");
+    ran.unwrap_or_else(|error| panic!("Redis: {error}"));
 }
 
 impl Inner {
@@ -347,22 +334,27 @@ impl Inner {
         })
     }
 
-    fn running(&self) -> MutexGuard<'_, Option<Running>> {
+    pub(super) fn running(&self) -> MutexGuard<'_, Option<Running>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn socket(&self) -> PathBuf {
+    pub(super) fn socket(&self) -> PathBuf {
         self.sandbox.path().join("redis.sock")
     }
 
-    fn dump(&self) -> PathBuf {
+    /// The file that it saves to, and loads when it starts.
+    pub(super) fn dump(&self) -> PathBuf {
         self.sandbox.path().join("dump.rdb")
     }
 
     fn run_again(&self, dump: Option<Vec<u8>>) -> Result<(), StartError> {
         *self.running() = None;
         match dump {
-            None => self.run(),
+            None => {
+                // One that was still being loaded.
+                let _ = fs::remove_file(self.dump());
+                self.run()
+            }
             Some(bytes) => {
                 fs::write(self.dump(), bytes)?;
                 let result = self.run();
@@ -373,14 +365,25 @@ impl Inner {
     }
 
     fn run(&self) -> Result<(), StartError> {
+        self.run_with(&[], answers)
+    }
+
+    /// Starts it with more arguments, and waits until it is so on its socket.
+    pub(super) fn run_with(
+        &self,
+        more: &[&str],
+        is_up: impl Fn(&Path) -> bool,
+    ) -> Result<(), StartError> {
+        let mut args = self.args.clone();
+        args.extend(more.iter().map(Into::into));
         let launch = Launch {
             program: self.program.clone(),
-            args: self.args.clone(),
+            args,
             log: LOG,
         };
         let mut running = self.sandbox.launch(&launch)?;
         let up = clock::poll(START, || match running.exited() {
-            Ok(None) => answers(&self.socket()).then_some(true),
+            Ok(None) => is_up(&self.socket()).then_some(true),
             _ => Some(false),
         });
         if up != Some(true) {
@@ -394,13 +397,16 @@ impl Inner {
 /// True when it is ready for commands, or for a password. Asked on its own socket, which it makes after its port: on the
 /// port, somebody else might answer who was faster.
 fn answers(socket: &Path) -> bool {
-    let ask = || -> io::Result<String> {
-        let mut stream = UnixStream::connect(socket)?;
-        stream.set_read_timeout(Some(Duration::from_secs(1)))?;
-        stream.write_all(b"PING\r\n")?;
-        let mut line = String::new();
-        BufReader::new(stream).read_line(&mut line)?;
-        Ok(line)
-    };
-    ask().is_ok_and(|line| line.starts_with("+PONG") || line.starts_with("-NOAUTH"))
+    let ready = |line: String| line.starts_with("+PONG") || line.starts_with("-NOAUTH");
+    greeting(socket).is_ok_and(ready)
+}
+
+/// What it says to a PING.
+pub(super) fn greeting(socket: &Path) -> io::Result<String> {
+    let mut stream = UnixStream::connect(socket)?;
+    stream.set_read_timeout(Some(Duration::from_secs(1)))?;
+    stream.write_all(b"PING\r\n")?;
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line)?;
+    Ok(line)
 }
