@@ -7,7 +7,8 @@ use std::{
 
 use testkit::{RedisServer, eventually};
 use tower_keep_core::connection::{
-    CommandError, ConnectError, ConnectionManager, Credentials, Profile, Redis, Script, SetOptions,
+    Class, CommandError, ConnectError, ConnectionManager, Credentials, Profile, Redis, Script,
+    SetOptions,
 };
 
 use super::{SOON, attach, connect, text};
@@ -132,4 +133,35 @@ async fn credentials_that_change_are_asked_for_at_each_connection() {
     eventually(SOON, async || redis.generation() > connections).await;
     manager.connected(SOON).await.unwrap();
     assert_eq!(redis.get("key".into()).await, Ok(None));
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_save_serves_reads_over_a_new_connection_too() {
+    let server = RedisServer::start().await;
+    let (manager, redis) = connect(&server.url(), &Profile::SESSION).await;
+    set(&redis).await.unwrap();
+    server.break_saves().await;
+    eventually(SOON, async || {
+        set(&redis).await == Err(CommandError::ReadOnly) && !redis.is_up(Class::Write)
+    })
+    .await;
+    assert!(manager.health().to_string().contains("MISCONF"));
+    assert_eq!(redis.get("key".into()).await, Ok(Some(text("value"))));
+
+    let connections = redis.generation();
+    server
+        .client()
+        .await
+        .words("CLIENT KILL TYPE normal SKIPME yes")
+        .await;
+    eventually(SOON, async || {
+        redis.generation() > connections && redis.is_up(Class::Read)
+    })
+    .await;
+    assert_eq!(redis.get("key".into()).await, Ok(Some(text("value"))));
+    assert_eq!(set(&redis).await, Err(CommandError::ReadOnly));
+
+    server.mend_saves().await;
+    manager.connected(SOON).await.unwrap();
+    assert_eq!(set(&redis).await, Ok(true));
 }

@@ -11,7 +11,7 @@ use fred::{
 };
 
 use super::{
-    credentials::Provider,
+    credentials::{NoCredentials, Provider},
     error::OpenError,
     limits::Overrides,
     target::{Address, Node, Target},
@@ -83,9 +83,8 @@ impl Blueprint {
 
     fn build(&self, server: ServerConfig, provider: Option<Provider>) -> Client {
         let config = Config {
+            credential_provider: self.credential_provider(&server, provider),
             server,
-            credential_provider: provider
-                .map(|provider| Arc::new(provider) as Arc<dyn CredentialProvider>),
             ..self.config.clone()
         };
         let performance = PerformanceConfig {
@@ -104,6 +103,20 @@ impl Blueprint {
         };
         let connection = self.connection.clone();
         Client::new(config, Some(performance), Some(connection), Some(policy))
+    }
+
+    fn credential_provider(
+        &self,
+        server: &ServerConfig,
+        provider: Option<Provider>,
+    ) -> Option<Arc<dyn CredentialProvider>> {
+        match (provider, server) {
+            (Some(provider), _) => Some(Arc::new(provider)),
+            // The library would take the provider's word for the sentinels too.
+            (None, ServerConfig::Sentinel { .. }) => None,
+            (None, _) if self.config.password.is_some() => None,
+            (None, _) => Some(Arc::new(NoCredentials)),
+        }
     }
 
     /// How long one attempt to connect may take, the handshake included.

@@ -168,7 +168,7 @@ impl Prober {
             self.core.out_of_step();
             return None;
         }
-        finding(&answer)
+        finding(&answer, Class::Read)
     }
 
     async fn probe_writes(&mut self) -> Option<Finding> {
@@ -257,7 +257,7 @@ async fn probe_write(
         answer = core.probe(call("EVAL", &script.source)).await;
     }
     let received = core.now();
-    let finding = finding(&answer);
+    let finding = finding(&answer, Class::Write);
     let error = match &answer {
         Ok(Resp3Frame::SimpleError { data, .. }) => Some(core.error_of(data)),
         _ => None,
@@ -275,12 +275,15 @@ async fn probe_write(
     (finding, sample)
 }
 
-/// `None` without a reply. Whether that is a stall or a lost connection is found out elsewhere.
-fn finding(answer: &Answer) -> Option<Finding> {
+/// What it says about a class of operations; `None` without a reply. Whether that is a stall or a lost connection is
+/// found out elsewhere.
+///
+/// A server that cannot save says so to a `PING` too, and serves reads all the same.
+fn finding(answer: &Answer, class: Class) -> Option<Finding> {
     match answer {
         Ok(Resp3Frame::SimpleError { data, .. }) => Some(match reply::unfit(data) {
-            Some((unfit, cause)) => Finding::Unwell(unfit, cause),
-            None => Finding::Well,
+            Some((unfit, cause)) if unfit.includes(class) => Finding::Unwell(unfit, cause),
+            _ => Finding::Well,
         }),
         Ok(_) => Some(Finding::Well),
         Err(_) => None,

@@ -90,6 +90,9 @@ pub(super) fn cause_of(error: &Error) -> Cause {
     if let CommandError::Denied(reply) = reply::classify(error.details()) {
         return Cause::Denied(reply);
     }
+    if let Some((_, cause)) = reply::unfit(error.details()) {
+        return cause;
+    }
     let words = words(error.details()).into();
     match error.kind() {
         ErrorKind::Auth => Cause::Auth(words),
