@@ -2,6 +2,10 @@
 
 mod access;
 mod cluster;
+mod durability;
+mod garbage;
+mod loading;
+mod maxclients;
 mod network;
 mod process;
 mod replies;
