@@ -21,6 +21,7 @@ use tokio::{
 };
 
 use super::{
+    carrier::Carriers,
     counts::Counts,
     denials::Denials,
     error::CommandError,
@@ -73,6 +74,7 @@ pub(super) struct Core {
     /// What to add to [`now`](Self::now) to have the server's `TIME`, µs; `i64::MIN` while unknown.
     pub(super) clock_offset: AtomicI64,
     pub(super) denials: Denials,
+    pub(super) carriers: Carriers,
     /// Whether the connection task has ended after `closing`.
     pub(super) ended: watch::Sender<bool>,
     read: Gate,
@@ -111,6 +113,7 @@ impl Core {
             probe_key: Mutex::new(Key::from(PROBE_KEY)),
             clock_offset: AtomicI64::new(i64::MIN),
             denials: Denials::default(),
+            carriers: Carriers::default(),
             ended: watch::Sender::new(false),
             read: Gate::new(),
             write: Gate::new(),
@@ -180,8 +183,8 @@ impl Core {
     }
 
     /// The client with the options that every call carries.
-    pub(super) fn client_with(&self, deadline: Duration) -> WithOptions<Client> {
-        self.client.with_options(&options(deadline))
+    pub(super) fn client_with(&self, deadline: Duration) -> Arc<WithOptions<Client>> {
+        Arc::new(self.client.with_options(&options(deadline)))
     }
 
     /// The time since it was made.

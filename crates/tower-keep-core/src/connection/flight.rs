@@ -3,7 +3,7 @@
 use std::{
     fmt,
     future::{Future, poll_fn},
-    pin::{Pin, pin},
+    pin::pin,
     sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
@@ -11,17 +11,12 @@ use std::{
 
 use fred::{
     clients::{Client, WithOptions},
-    error::Error,
-    interfaces::ClientLike,
     types::Resp3Frame,
 };
 
 use crate::{breaker::Permit, redis_budget::Waiting};
 
-use super::{command::Command, core::Core, error::CommandError, health::Class};
-
-pub(super) type Answer = Result<Resp3Frame, Error>;
-type Sending = Pin<Box<dyn Future<Output = Answer> + Send>>;
+use super::{carrier::Carrier, command::Command, core::Core, error::CommandError, health::Class};
 
 /// A place in flight. Given back when dropped.
 #[derive(Debug)]
@@ -41,15 +36,15 @@ impl Drop for Place {
     }
 }
 
-/// An operation in flight: the client library's future and the place that it takes.
+/// An operation in flight: what carries its command, and the place that it takes.
 ///
-/// Dropped before it is done it goes on in the background, to the end of the library's own timer: only that timer
-/// takes an unsent command out of the queue, and only then is its place free. Wrapping the future in another timeout
-/// would leave the command queued, to be executed later.
+/// Dropped before it is done it goes on in the background, to the end of the client library's own timer: only that
+/// timer takes an unsent command out of the queue, and only then is its place free. Wrapping the library's future in
+/// another timeout would leave the command queued, to be executed later.
 pub(super) struct Flight {
     class: Class,
     permit: Permit,
-    sending: Option<(Sending, Place)>,
+    sending: Option<(Carrier, Place)>,
     /// The request whose time runs while its caller waits.
     waiting: Option<Waiting>,
     /// The library sends at the first poll; what was never polled needs nothing.
@@ -69,17 +64,17 @@ impl Flight {
     /// Takes a place for a command, without sending it yet.
     pub(super) fn prepare(
         place: Place,
-        client: WithOptions<Client>,
+        client: Arc<WithOptions<Client>>,
         command: Command,
         permit: Permit,
     ) -> Self {
         let class = command.class;
-        let (command, arguments) = command.into_parts();
-        let sending = Box::pin(async move { client.custom_raw(command, arguments).await });
+        let carrier = place.core.carriers.take();
+        carrier.load(client, command);
         Self {
             class,
             permit,
-            sending: Some((sending, place)),
+            sending: Some((carrier, place)),
             waiting: None,
             sent: false,
         }
@@ -100,14 +95,14 @@ impl Flight {
         context: &mut Context<'_>,
     ) -> Poll<Result<Resp3Frame, CommandError>> {
         self.sent = true;
-        let (sending, place) = self
+        let (carrier, _) = self
             .sending
             .as_mut()
             .expect("a flight is not polled after its end");
-        let answer = ready!(sending.as_mut().poll(context));
-        let result = place.core.settle(place, self.class, self.permit, answer);
-        self.sending = None;
-        Poll::Ready(result)
+        let answer = ready!(carrier.poll(context));
+        let (carrier, place) = self.sending.take().expect("it was there to be polled");
+        place.core.carriers.put(carrier);
+        Poll::Ready(place.core.settle(&place, self.class, self.permit, answer))
     }
 
     /// Sends it and waits for its reply, its deadline, or the gate.
@@ -154,14 +149,15 @@ impl Flight {
 
 impl Drop for Flight {
     fn drop(&mut self) {
-        let Some((sending, place)) = self.sending.take() else {
+        let Some((mut carrier, place)) = self.sending.take() else {
             return;
         };
         if self.sent {
             place.core.ledger.abandoned(self.class);
             let runtime = place.core.runtime.clone();
             runtime.spawn(async move {
-                let answer = sending.await;
+                let answer = poll_fn(|context| carrier.poll(context)).await;
+                place.core.carriers.put(carrier);
                 place.core.settle_unasked(&place, &answer);
             });
         }

@@ -16,6 +16,7 @@
 //! Only this module names the Redis client library; none of its types appear in a public signature.
 
 mod builder;
+mod carrier;
 mod client;
 mod clock;
 mod cluster;

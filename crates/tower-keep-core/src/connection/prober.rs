@@ -11,10 +11,10 @@ use fred::types::Resp3Frame;
 use tokio::time::{Instant, sleep};
 
 use super::{
+    carrier::Answer,
     clock::ServerClock,
     command::Command,
     core::Core,
-    flight::Answer,
     health::{Cause, Class, ClassHealth},
     incarnation::{Incarnation, field},
     redirect::Redirection,

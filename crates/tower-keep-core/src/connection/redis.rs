@@ -42,7 +42,7 @@ pub struct Redis {
 enum Line {
     Server {
         core: Arc<Core>,
-        client: WithOptions<Client>,
+        client: Arc<WithOptions<Client>>,
     },
     Cluster(Arc<Cluster>),
 }

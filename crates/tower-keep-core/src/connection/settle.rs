@@ -15,10 +15,11 @@ use fred::{
 use crate::{RedisBudget, breaker::Permit};
 
 use super::{
+    carrier::Answer,
     command::Command,
     core::Core,
     error::CommandError,
-    flight::{Answer, Flight, Place},
+    flight::{Flight, Place},
     health::{Cause, Class},
     redirect::Redirection,
     reply::{self, Unfit},
@@ -29,7 +30,7 @@ impl Core {
     /// Lets a user's operation take off.
     pub(super) fn depart(
         self: &Arc<Self>,
-        client: &WithOptions<Client>,
+        client: &Arc<WithOptions<Client>>,
         deadline: Duration,
         command: Command,
     ) -> Result<Flight, CommandError> {
@@ -43,7 +44,7 @@ impl Core {
     fn depart_on(
         self: &Arc<Self>,
         budget: RedisBudget,
-        client: &WithOptions<Client>,
+        client: &Arc<WithOptions<Client>>,
         deadline: Duration,
         command: Command,
     ) -> Result<Flight, CommandError> {
@@ -62,7 +63,7 @@ impl Core {
 
     fn take_off(
         self: &Arc<Self>,
-        client: &WithOptions<Client>,
+        client: &Arc<WithOptions<Client>>,
         deadline: Duration,
         command: Command,
     ) -> Result<Flight, CommandError> {
@@ -74,7 +75,7 @@ impl Core {
         let Some(place) = self.take_place(now, deadline, self.limits.in_flight()) else {
             return Err(self.refuse(class, CommandError::Overloaded));
         };
-        Ok(Flight::prepare(place, client.clone(), command, permit))
+        Ok(Flight::prepare(place, Arc::clone(client), command, permit))
     }
 
     /// Books an operation that is not sent.
