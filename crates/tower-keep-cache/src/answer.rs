@@ -1,4 +1,4 @@
-use std::{any::Any, sync::Arc};
+use std::{any::Any, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{
@@ -11,8 +11,10 @@ use tower_keep_core::Body;
 use crate::{
     entry::Entry,
     fill::Failure,
-    policy::{Detail, Forward, Forwarded, Handling, number},
+    policy::{Detail, Forward, Forwarded, Handling, Portion, number},
+    portions::portion_of,
     route::Route,
+    wanted::Wanted,
 };
 
 const COLLAPSED: Handling = Handling::Forwarded(Forwarded {
@@ -26,41 +28,43 @@ const COLLAPSED: Handling = Handling::Forwarded(Forwarded {
 
 /// Answers that do not come from the handler of this request.
 impl Route {
-    /// A stored answer. `head`: the client wants to know only what it would get.
-    pub(crate) fn hit<B: HttpBody>(&self, entry: Arc<Entry>, head: bool) -> Response<Body<B>> {
+    /// A stored answer, or what is wanted of it.
+    pub(crate) fn hit<B: HttpBody>(&self, entry: Arc<Entry>, wanted: &Wanted) -> Response<Body<B>> {
         let age = entry.age(Entry::now());
         let handling = Handling::Hit {
             ttl: entry.fresh_seconds(age),
         };
-        let mut response = match Arc::try_unwrap(entry) {
-            // Fresh from Redis, it is nobody else's.
-            Ok(own) => moved(own, head),
-            Err(shared) => copied(&shared, head),
+        self.stored(entry, age, wanted, handling)
+    }
+
+    /// The answer to another request, for one that has waited for it: no younger, if it came from yet another cache.
+    pub(crate) fn collapsed<B: HttpBody>(
+        &self,
+        entry: Arc<Entry>,
+        wanted: &Wanted,
+    ) -> Response<Body<B>> {
+        let age = entry.age(Entry::now());
+        self.stored(entry, age, wanted, COLLAPSED)
+    }
+
+    fn stored<B: HttpBody>(
+        &self,
+        entry: Arc<Entry>,
+        age: Duration,
+        wanted: &Wanted,
+        handling: Handling,
+    ) -> Response<Body<B>> {
+        let mut response = match wanted.of_entry(&entry) {
+            Portion::Whole => match Arc::try_unwrap(entry) {
+                // Fresh from Redis, it is nobody else's.
+                Ok(own) => moved(own, wanted.head),
+                Err(shared) => copied(&shared, wanted.head),
+            },
+            portion => portion_of(&entry, portion),
         };
         let headers = response.headers_mut();
         headers.insert(AGE, number::value(age.as_secs()));
         self.cache_status.append(headers, handling);
-        response
-    }
-
-    /// The answer to another request, for one that has waited for it: no younger, if it came from yet another cache.
-    pub(crate) fn collapsed<B: HttpBody>(&self, entry: &Entry, head: bool) -> Response<Body<B>> {
-        let mut response = self.copy(entry, COLLAPSED, head);
-        let age = entry.age(Entry::now());
-        response
-            .headers_mut()
-            .insert(AGE, number::value(age.as_secs()));
-        response
-    }
-
-    fn copy<B: HttpBody>(
-        &self,
-        entry: &Entry,
-        handling: Handling,
-        head: bool,
-    ) -> Response<Body<B>> {
-        let mut response = copied(entry, head);
-        self.cache_status.append(response.headers_mut(), handling);
         response
     }
 
@@ -71,7 +75,11 @@ impl Route {
         head: bool,
     ) -> Response<Body<B>> {
         match failure.downcast_ref() {
-            Some(Failure::Answer(entry)) => self.copy(entry, COLLAPSED, head),
+            Some(Failure::Answer(entry)) => {
+                let mut response = copied(entry, head);
+                self.cache_status.append(response.headers_mut(), COLLAPSED);
+                response
+            }
             // Nobody here has had a byte of it, so that it can be told as what it is.
             Some(Failure::BrokenOff) | None => {
                 let handling = Handling::Forwarded(Forwarded {

@@ -76,8 +76,8 @@ use crate::{
 ///
 /// # How a miss is answered
 ///
-/// The handler runs in a task of its own (task locals do not follow it there) and without the client's
-/// `If-None-Match` and `If-Modified-Since`, because its answer is for everybody. The body goes to the client chunk by chunk
+/// The handler runs in a task of its own (task locals do not follow it there) and without the client's conditions and
+/// ranges, because its answer is for everybody; the client gets of it what it asked for. The body goes to the client chunk by chunk
 /// as it is made, while a copy is kept: at the end it is stored, if it ended as it should and is not larger than
 /// [`max_body`](Self::max_body). A client that hangs up does not end it, and one that reads slowly does not slow it
 /// down, until the body is larger than what is kept: from there on it is that client's alone.

@@ -10,6 +10,7 @@ mod future;
 mod key;
 mod layer;
 mod policy;
+mod portions;
 mod route;
 mod serve;
 mod service;
@@ -17,6 +18,7 @@ mod store;
 mod tag;
 mod tags;
 mod telemetry;
+mod wanted;
 
 pub use self::{
     cache::{Cache, Freshness, InvalidateError, LoadError, PutError},

@@ -57,6 +57,8 @@ pub(crate) enum TagSource {
 #[derive(Debug)]
 pub(crate) struct Question {
     pub(crate) key: EntryKey,
+    /// Some of its headers say that it wants less than the whole answer.
+    pub(crate) conditional: bool,
     pub(crate) directives: RequestDirectives,
 }
 
@@ -106,9 +108,13 @@ impl Route {
         };
         let cacheable = eligible(request.headers(), about)?;
         let target = Target::of(sent_uri(request), request.uri(), cacheable.host)?;
-        let directives = cacheable.directives;
+        let (conditional, directives) = (cacheable.conditional, cacheable.directives);
         let key = self.key(&target, identity.as_ref());
-        Ok(Question { key, directives })
+        Ok(Question {
+            key,
+            conditional,
+            directives,
+        })
     }
 
     fn key(&self, target: &Target<'_>, identity: Option<&Identity>) -> EntryKey {

@@ -1,10 +1,7 @@
-use std::{future::Future, panic::resume_unwind, sync::Arc};
+use std::{future::Future, panic::resume_unwind, sync::Arc, time::SystemTime};
 
 use bytes::Bytes;
-use http::{
-    Method, Request, Response, StatusCode,
-    header::{IF_MODIFIED_SINCE, IF_NONE_MATCH},
-};
+use http::{Method, Request, Response, StatusCode};
 use http_body::Body as HttpBody;
 use tokio::sync::oneshot;
 use tower_keep_core::{Body, RedisBudget, SessionTouched};
@@ -12,14 +9,15 @@ use tower_service::Service;
 use tracing::Instrument;
 
 use crate::{
-    answer::without_body,
     engine::{Admission, AloneReason, Engine, Outcome, Scope},
+    entry::Entry,
     fill::Leader,
     key::EntryKey,
-    policy::{Detail, Forwarded, Handling},
+    policy::{Detail, Forwarded, Handling, Portion, ask_for_all},
     route::{Question, Route},
     tag::Tag,
     telemetry::{Handled, Owner},
+    wanted::Wanted,
 };
 
 /// Answers a request for which there is an entry in this process, without a future.
@@ -30,10 +28,14 @@ pub(crate) fn at_hand<ReqB, ResB: HttpBody>(
     question: &Question,
     owner: &Owner,
 ) -> Option<Response<Body<ResB>>> {
+    let wanted = Wanted::of(request, question);
     let hit = engine.at_hand(&question.key)?;
+    if wanted.of_entry(&hit.entry) == Portion::Failed {
+        return None;
+    }
     owner.hit(&hit);
     Scope::report(&hit.tags);
-    Some(route.hit(hit.entry, *request.method() == Method::HEAD))
+    Some(route.hit(hit.entry, &wanted))
 }
 
 /// Answers a request with which the cache has to do.
@@ -59,7 +61,7 @@ where
     ResB::Error: Send + 'static,
 {
     async move {
-        let head = *request.method() == Method::HEAD;
+        let wanted = Wanted::of(&request, &question);
         let key = &question.key;
         if question.directives.only_if_cached {
             let Some(hit) = engine.only_look(key, &tags).await else {
@@ -68,41 +70,47 @@ where
             };
             owner.hit(&hit);
             Scope::report(&hit.tags);
-            return Ok(route.hit(hit.entry, head));
+            return Ok(route.hit(hit.entry, &wanted));
         }
-        let admission = engine.admit(key, &tags, |_| true).await;
+        // What the client means may be newer than what is stored: the handler knows.
+        let good = |entry: &Entry| wanted.of_entry(entry) != Portion::Failed;
+        let admission = engine.admit(key, &tags, good).await;
         owner.admitted(&admission);
         match admission {
             Admission::Hit(hit) => {
                 Scope::report(&hit.tags);
-                Ok(route.hit(hit.entry, head))
+                Ok(route.hit(hit.entry, &wanted))
             }
             // Boxed, so that a hit does not carry the room for it.
             missed => {
-                Box::pin(miss(
-                    engine,
-                    missed,
-                    route,
+                let errand = Errand {
                     inner,
                     request,
-                    question.key,
+                    key: question.key,
                     tags,
-                ))
-                .await
+                };
+                Box::pin(miss(engine, route, errand, missed, &wanted)).await
             }
         }
     }
 }
 
-/// Answers a request for which nothing was stored.
-async fn miss<S, ReqB, ResB>(
-    engine: Arc<Engine>,
-    admission: Admission,
-    route: Arc<Route>,
-    mut inner: S,
+/// What it takes to ask the handler.
+struct Errand<S, ReqB> {
+    inner: S,
     request: Request<ReqB>,
     key: EntryKey,
+    /// Of the route.
     tags: Vec<Tag>,
+}
+
+/// Answers a request for which nothing was stored that is good enough.
+async fn miss<S, ReqB, ResB>(
+    engine: Arc<Engine>,
+    route: Arc<Route>,
+    errand: Errand<S, ReqB>,
+    admission: Admission,
+    wanted: &Wanted,
 ) -> Result<Response<Body<ResB>>, S::Error>
 where
     S: Service<Request<ReqB>, Response = Response<ResB>> + Send + 'static,
@@ -112,14 +120,19 @@ where
     ResB: HttpBody<Data = Bytes> + Send + 'static,
     ResB::Error: Send + 'static,
 {
-    let head = *request.method() == Method::HEAD;
+    let Errand {
+        mut inner,
+        request,
+        key,
+        tags,
+    } = errand;
     match admission {
-        Admission::Hit(hit) => Ok(route.hit(hit.entry, head)),
+        Admission::Hit(hit) => Ok(route.hit(hit.entry, wanted)),
         Admission::Copy(Outcome::Entry(hit)) => {
             Scope::report(&hit.tags);
-            Ok(route.collapsed(&hit.entry, head))
+            Ok(route.collapsed(hit.entry, wanted))
         }
-        Admission::Copy(Outcome::Failed(failure)) => Ok(route.failed(&*failure, head)),
+        Admission::Copy(Outcome::Failed(failure)) => Ok(route.failed(&*failure, wanted.head)),
         Admission::Alone(reason) => {
             // A layer around this one may make an entry, which needs the tags of this route, too.
             Scope::report_named(&tags);
@@ -147,11 +160,7 @@ where
                 session: request.extensions().get::<SessionTouched>().cloned(),
             };
             let response = lead(&route, leader, inner, request).await?;
-            Ok(if head {
-                without_body(response)
-            } else {
-                response
-            })
+            Ok(wanted.of_answer(response))
         }
     }
 }
@@ -173,8 +182,7 @@ where
 {
     // The answer is for everybody: routers empty the body of HEAD, and "not modified" is true of one client's copy.
     *request.method_mut() = Method::GET;
-    request.headers_mut().remove(IF_NONE_MATCH);
-    request.headers_mut().remove(IF_MODIFIED_SINCE);
+    ask_for_all(request.headers_mut(), None, SystemTime::now());
     let (head, answered) = oneshot::channel();
     let run = RedisBudget::carry(leader.run(inner, request, head));
     let task = tokio::spawn(run.in_current_span());

@@ -61,8 +61,8 @@ pub mod cache {
     /// the client wanted nothing else), or why it ran by itself: `not_storable`, `hit_for_miss`, `wait_timeout`, `full`,
     /// `nested`, `abandoned`.
     pub const REQUESTS: &str = "tower_keep_cache_requests_total";
-    /// Counter: requests with which the cache has nothing to do. Labels `owner`, and `reason`: `method`, `body`, `range`,
-    /// `precondition`, `authorization`, `identity`, `cookie`, `session`, `upgrade`, `grpc`, `host`, `no_store`,
+    /// Counter: requests with which the cache has nothing to do. Labels `owner`, and `reason`: `method`, `body`, `authorization`,
+    /// `identity`, `cookie`, `session`, `upgrade`, `grpc`, `host`, `no_store`,
     /// `no_cache`, `tag`.
     pub const BYPASSES: &str = "tower_keep_cache_bypasses_total";
     /// Counter: bytes of the bodies of answers that came from the cache or from another one's run. Label `owner`.

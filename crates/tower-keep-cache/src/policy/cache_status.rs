@@ -164,8 +164,6 @@ const fn bypass(why: Bypass) -> &'static str {
     match why {
         Bypass::Method => "fwd=method",
         Bypass::Body => "fwd=bypass; detail=body",
-        Bypass::Range => "fwd=bypass; detail=range",
-        Bypass::Precondition => "fwd=bypass; detail=precondition",
         Bypass::Authorization => "fwd=bypass; detail=authorization",
         Bypass::Identity => "fwd=bypass; detail=identity",
         Bypass::Cookie => "fwd=bypass; detail=cookie",

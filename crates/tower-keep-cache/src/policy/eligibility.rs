@@ -20,6 +20,8 @@ pub(crate) struct Circumstances {
 /// A request that may be answered from the cache and may fill it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Cacheable<'a> {
+    /// The client asks for a part, or says which one it means or has (RFC 9110 sections 13 and 14).
+    pub(crate) conditional: bool,
     /// The `Host` field, of which there is one at most.
     pub(crate) host: Option<&'a HeaderValue>,
     /// What the client asks of caches.
@@ -33,10 +35,6 @@ pub(crate) enum Bypass {
     Method,
     /// A body, which is no part of the key ("fat GET").
     Body,
-    /// A part of the representation is asked for.
-    Range,
-    /// A precondition that decides whether the handler acts at all.
-    Precondition,
     /// Credentials, and nothing in the key that tells their owners apart (RFC 9111 section 3.5).
     Authorization,
     /// Somebody, and nothing in the key that says who.
@@ -61,11 +59,9 @@ pub(crate) enum Bypass {
 
 impl Bypass {
     /// In the order of their declaration.
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Method,
         Self::Body,
-        Self::Range,
-        Self::Precondition,
         Self::Authorization,
         Self::Identity,
         Self::Cookie,
@@ -83,8 +79,6 @@ impl Bypass {
         match self {
             Self::Method => "method",
             Self::Body => "body",
-            Self::Range => "range",
-            Self::Precondition => "precondition",
             Self::Authorization => "authorization",
             Self::Identity => "identity",
             Self::Cookie => "cookie",
@@ -113,7 +107,7 @@ pub(crate) fn eligible(headers: &HeaderMap, about: Circumstances) -> Result<Cach
         return Err(Bypass::Session);
     }
     let mut directives = RequestDirectives::default();
-    let mut host = None;
+    let (mut host, mut conditional) = (None, false);
     for (name, value) in headers {
         // By text: its length alone rules nearly every name out.
         match name.as_str() {
@@ -122,8 +116,13 @@ pub(crate) fn eligible(headers: &HeaderMap, about: Circumstances) -> Result<Cach
             "cache-control" => directives.read(value.as_bytes()),
             "cookie" if !about.cookies_answered_for => return Err(Bypass::Cookie),
             "authorization" if !about.identity_in_key => return Err(Bypass::Authorization),
-            "range" => return Err(Bypass::Range),
-            "if-match" | "if-unmodified-since" => return Err(Bypass::Precondition),
+            "range"
+            | "if-match"
+            | "if-modified-since"
+            | "if-none-match"
+            | "if-unmodified-since" => {
+                conditional = true;
+            }
             "content-length" if value != "0" => return Err(Bypass::Body),
             "transfer-encoding" => return Err(Bypass::Body),
             "upgrade" => return Err(Bypass::Upgrade),
@@ -140,7 +139,11 @@ pub(crate) fn eligible(headers: &HeaderMap, about: Circumstances) -> Result<Cach
     if directives.no_cache {
         return Err(Bypass::NoCache);
     }
-    Ok(Cacheable { host, directives })
+    Ok(Cacheable {
+        conditional,
+        directives,
+        host,
+    })
 }
 
 fn is_grpc(content_type: &[u8]) -> bool {
@@ -215,12 +218,26 @@ mod tests {
     }
 
     #[test]
+    fn a_condition_and_a_range_are_for_the_answer_to_meet() {
+        for (name, value) in [
+            (header::RANGE, "bytes=0-1"),
+            (header::IF_MATCH, "\"1\""),
+            (header::IF_NONE_MATCH, "\"1\""),
+            (header::IF_MODIFIED_SINCE, "Sun, 06 Nov 1994 08:49:37 GMT"),
+            (header::IF_UNMODIFIED_SINCE, "Sun, 06 Nov 1994 08:49:37 GMT"),
+        ] {
+            let mut headers = HeaderMap::new();
+            assert!(!eligible(&headers, PLAIN).unwrap().conditional);
+            headers.insert(name, HeaderValue::from_static(value));
+            assert!(eligible(&headers, PLAIN).unwrap().conditional);
+        }
+    }
+
+    #[test]
     fn what_the_key_does_not_say_bypasses() {
         let cases = [
             (header::AUTHORIZATION, "Bearer x", Bypass::Authorization),
             (header::COOKIE, "a=b", Bypass::Cookie),
-            (header::RANGE, "bytes=0-1", Bypass::Range),
-            (header::IF_MATCH, "\"1\"", Bypass::Precondition),
             (header::CONTENT_LENGTH, "1", Bypass::Body),
             (header::CONTENT_LENGTH, "00", Bypass::Body),
             (header::TRANSFER_ENCODING, "chunked", Bypass::Body),

@@ -26,16 +26,11 @@ mod early;
 mod eligibility;
 mod freshness;
 mod http_date;
-#[allow(dead_code, reason = "not asked yet")]
 mod multipart;
-#[allow(dead_code, reason = "not asked yet")]
 mod not_modified;
 pub(crate) mod number;
-#[allow(dead_code, reason = "not asked yet")]
 mod portion;
-#[allow(dead_code, reason = "not asked yet")]
 mod precondition;
-#[allow(dead_code, reason = "not asked yet")]
 mod range;
 #[allow(dead_code, reason = "not asked yet")]
 mod revalidation;
@@ -65,6 +60,11 @@ pub(crate) use self::{
     directives::{LONGEST, RequestDirectives, ResponseDirectives},
     eligibility::{Bypass, Circumstances, eligible, may_be_cached},
     freshness::Lifetime,
+    multipart::{Boundary, byteranges, content_range, unsatisfied_range},
+    not_modified::keep_what_a_304_says,
+    portion::{Portion, Representation, portion},
+    range::Span,
+    revalidation::ask_for_all,
     rules::Rules,
     stale::Staleness,
     stored_headers::stored_headers,

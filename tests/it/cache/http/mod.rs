@@ -7,6 +7,7 @@ mod fleet;
 mod leaks;
 mod metrics;
 mod nested;
+mod portions;
 mod serving;
 mod site;
 mod stampede;
