@@ -21,6 +21,7 @@ use tokio::{
 };
 
 use super::{
+    arrivals::Arrivals,
     carrier::Carriers,
     counts::Counts,
     denials::Denials,
@@ -62,6 +63,7 @@ pub(super) struct Core {
     /// Wakes the watchdog: there is something in flight again.
     pub(super) watch_now: Notify,
     pub(super) watchdog_rests: AtomicBool,
+    pub(super) arrivals: Arrivals,
     /// Connections made so far. What the handles see is counted for all servers together.
     pub(super) generation: AtomicU64,
     /// Counts what a probe that was begun before it cannot know of: trips, and connections. Moves under the lock of
@@ -95,6 +97,7 @@ impl Core {
         part: Part,
     ) -> Self {
         Self {
+            arrivals: Arrivals::new(&client),
             client,
             runtime,
             server,
@@ -246,6 +249,7 @@ impl Core {
     /// Its number is never seen while a gate is open that was opened for the one before: whoever finds both a new
     /// number and an open gate finds the incarnation of the server that answers there.
     pub(super) fn connected(&self) {
+        let made = self.arrivals.made();
         let replaced = Cause::Disconnected("the connection was replaced".into());
         let mut tripped = Vec::new();
         self.health.send_if_modified(|health| {
@@ -260,6 +264,8 @@ impl Core {
             self.ties.counts.connected(self.is_first() && before == 0);
             !tripped.is_empty()
         });
+        // After the number: who finds that all are seen finds the number of the last one, too.
+        self.arrivals.see(made);
         self.ties.news.notify_one();
         for class in tripped {
             telemetry::tripped(&self.server, class, &replaced);

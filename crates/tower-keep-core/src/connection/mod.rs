@@ -15,6 +15,7 @@
 //!
 //! Only this module names the Redis client library; none of its types appear in a public signature.
 
+mod arrivals;
 mod builder;
 mod carrier;
 mod client;

@@ -128,7 +128,11 @@ impl Core {
         answer: Answer,
     ) -> Result<Resp3Frame, CommandError> {
         let now = self.now();
-        let result = self.judge(place, class, permit, answer, now);
+        let mut result = self.judge(place, class, permit, answer, now);
+        if result.is_ok() && !self.arrivals.all_seen() {
+            // It may be that of a server that was never looked at.
+            result = Err(CommandError::Interrupted);
+        }
         let latency = now.saturating_sub(place.departed);
         self.ledger.ended(class, &result, latency);
         result
