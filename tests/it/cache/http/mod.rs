@@ -1,6 +1,7 @@
 //! The layer around routes: over sockets where the server matters, else on the bare service.
 
 mod away;
+mod broken_off;
 mod budget;
 mod contract;
 mod fleet;

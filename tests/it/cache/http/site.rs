@@ -126,6 +126,11 @@ impl Call {
         (&mut self.answered).await.unwrap().unwrap()
     }
 
+    /// `None` if the connection ends first.
+    pub(super) async fn try_head(mut self) -> Option<Response<Incoming>> {
+        (&mut self.answered).await.unwrap().ok()
+    }
+
     pub(super) async fn answer(mut self) -> Answer {
         Answer::of(self.head().await).await
     }

@@ -32,6 +32,11 @@ impl Tap {
         self.frame(Ok(Frame::data(Bytes::from(text))));
     }
 
+    /// False if nobody reads any more.
+    pub(super) fn try_send(&self, text: &'static str) -> bool {
+        self.0.send(Ok(Frame::data(Bytes::from(text)))).is_ok()
+    }
+
     pub(super) fn trailers(&self, trailers: HeaderMap) {
         self.frame(Ok(Frame::trailers(trailers)));
     }
