@@ -99,24 +99,93 @@ async fn a_password_is_never_logged() {
     );
 }
 
-#[tokio::test]
-async fn a_server_that_may_evict_what_must_be_kept_is_warned_about() {
-    let (log, _guard) = Log::start();
+/// A server with this policy that a right can be taken from, and a URL that asks it often.
+async fn evicting(policy: &str) -> (RedisServer, String) {
     let server = RedisServer::builder()
         .arg("--maxmemory-policy")
-        .arg("allkeys-lru")
+        .arg(policy)
         .start()
         .await;
     let url = format!(
         "{}?probe_interval=20ms&stall_age=5s&command_timeout=5s",
         server.url()
     );
-    let (manager, cache) = connect(&url, &Profile::CACHE).await;
-    cache.ping().await.unwrap();
-    assert_eq!(log.lines("allkeys-lru"), 0, "it is right for a cache");
+    (server, url)
+}
 
-    let _sessions = attach(&manager, &Profile::SESSION);
-    eventually(SOON, async || log.lines("allkeys-lru") > 0).await;
-    let probes = log.lines("allkeys-lru");
-    assert_eq!(probes, 1, "{}", log.text());
+/// Waits until the prober has made whole rounds since now.
+async fn probed(server: &RedisServer) {
+    let mut client = server.client().await;
+    let mut pings = async || {
+        let stats = client.words("INFO commandstats").await;
+        let (_, pings) = stats.text().split_once("cmdstat_ping:calls=").unwrap();
+        pings.split(',').next().unwrap().parse::<u64>().unwrap()
+    };
+    let before = pings().await;
+    eventually(SOON, async || pings().await >= before + 3).await;
+}
+
+#[tokio::test]
+async fn a_server_that_may_evict_what_must_be_kept_is_warned_about() {
+    for policy in ["allkeys-lru", "volatile-ttl"] {
+        let (log, _guard) = Log::start();
+        let (server, url) = evicting(policy).await;
+        let (manager, _cache) = connect(&url, &Profile::CACHE).await;
+        let _fleet = attach(&manager, &Profile::FLEET);
+        probed(&server).await;
+        assert_eq!(log.lines(policy), 0, "it is right for a cache");
+
+        let _sessions = attach(&manager, &Profile::SESSION);
+        eventually(SOON, async || log.lines("endangered=\"session\"") > 0).await;
+        let _limits = attach(&manager, &Profile::LIMITER);
+        eventually(SOON, async || {
+            log.lines("endangered=\"session, limiter\"") > 0
+        })
+        .await;
+        let _more = attach(&manager, &Profile::LIMITER);
+        probed(&server).await;
+        let warned = log.lines(&format!("policy=\"{policy}\""));
+        assert_eq!(warned, 2, "{}", log.text());
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_evicts_nothing_or_does_not_tell_is_not_warned_about() {
+    let (log, _guard) = Log::start();
+    let (server, url) = evicting("noeviction").await;
+    let (_manager, _sessions) = connect(&url, &Profile::SESSION).await;
+    probed(&server).await;
+
+    let (silent, url) = evicting("allkeys-lru").await;
+    let mut client = silent.client().await;
+    client
+        .words("ACL SETUSER app on nopass ~* +@all -info")
+        .await;
+    let (manager, _sessions) = connect(&url.replace("//", "//app:any@"), &Profile::SESSION).await;
+    probed(&silent).await;
+    assert!(manager.health().is_up());
+    assert_eq!(log.lines("maxmemory-policy"), 0, "{}", log.text());
+}
+
+#[tokio::test]
+async fn a_hang_is_one_event_for_each_class_and_its_end_another() {
+    let (log, _guard) = Log::start();
+    let server = RedisServer::start().await;
+    let (manager, redis) = connect(&server.url(), &Profile::SESSION).await;
+    server.pause();
+    eventually(SOON, async || {
+        let _ = redis.get("a-key-that-nobody-may-see".into()).await;
+        !manager.health().is_up()
+    })
+    .await;
+    for _ in 0..1000 {
+        let _ = redis.get("a-key-that-nobody-may-see".into()).await;
+    }
+    let down = log.lines("redis is down");
+    server.resume();
+    manager.connected(SOON).await.unwrap();
+    assert_eq!(log.lines("redis is up"), 4, "{}", log.text());
+    // Twice for each class at most: it was silent, and perhaps its connection was replaced then.
+    assert!((2..=4).contains(&down), "{}", log.text());
+    assert_eq!(log.lines("a-key-that-nobody-may-see"), 0);
 }

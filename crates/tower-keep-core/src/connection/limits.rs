@@ -1,7 +1,7 @@
 use std::{
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -105,8 +105,8 @@ pub(super) struct Limits {
     reconnect_after_timeouts: AtomicU32,
     reconnect_after_silence_us: AtomicU64,
     deadline_us: AtomicU64,
-    /// Whether a handle keeps here what must not be evicted.
-    keeps: AtomicBool,
+    /// The kinds of handles that keep here what must not be evicted.
+    keepers: Mutex<Vec<&'static str>>,
 }
 
 impl Limits {
@@ -120,7 +120,7 @@ impl Limits {
             reconnect_after_timeouts: AtomicU32::new(0),
             reconnect_after_silence_us: AtomicU64::new(0),
             deadline_us: AtomicU64::new(0),
-            keeps: AtomicBool::new(false),
+            keepers: Mutex::default(),
         };
         limits.publish(Demands::of(&Profile::SESSION, &overrides));
         limits
@@ -133,8 +133,9 @@ impl Limits {
         let demands = attached.map_or(wanted, |demands| demands.and(wanted));
         *attached = Some(demands);
         self.publish(demands);
-        if profile.keeps {
-            self.keeps.store(true, Ordering::Relaxed);
+        let mut keepers = self.keepers.lock().unwrap_or_else(PoisonError::into_inner);
+        if profile.keeps && !keepers.contains(&profile.name) {
+            keepers.push(profile.name);
         }
         wanted.deadline
     }
@@ -152,8 +153,11 @@ impl Limits {
             .store(micros(demands.deadline), Ordering::Relaxed);
     }
 
-    pub(super) fn keeps(&self) -> bool {
-        self.keeps.load(Ordering::Relaxed)
+    pub(super) fn keepers(&self) -> Vec<&'static str> {
+        self.keepers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     pub(super) fn in_flight(&self) -> usize {

@@ -55,7 +55,8 @@ struct Prober {
     /// The connection that was probed last.
     generation: u64,
     clock: ServerClock,
-    eviction_checked: bool,
+    /// For which kinds of handles it was looked whether the server may evict what they keep.
+    eviction_checked: Vec<&'static str>,
     read_only_since: Option<Instant>,
 }
 
@@ -74,7 +75,7 @@ impl Prober {
             unheard: 0,
             generation: 0,
             clock: ServerClock::default(),
-            eviction_checked: false,
+            eviction_checked: Vec::new(),
             read_only_since: None,
         }
     }
@@ -106,7 +107,7 @@ impl Prober {
         let renewed = generation != self.generation;
         if renewed {
             self.clock = ServerClock::default();
-            self.eviction_checked = false;
+            self.eviction_checked.clear();
         }
         let Some(findings) = self.examine().await else {
             if renewed {
@@ -123,8 +124,9 @@ impl Prober {
         for (class, finding) in Class::ALL.into_iter().zip(findings) {
             self.conclude(class, finding, turn);
         }
-        if !self.eviction_checked && self.core.limits.keeps() {
-            self.eviction_checked = true;
+        let keepers = self.core.limits.keepers();
+        if self.eviction_checked != keepers {
+            self.eviction_checked = keepers;
             self.check_eviction().await;
         }
         self.replace_a_demoted_server();
@@ -212,7 +214,9 @@ impl Prober {
             return;
         };
         match field(&memory, "maxmemory_policy") {
-            Some(policy) if policy != "noeviction" => telemetry::evicts(&self.core.server, policy),
+            Some(policy) if policy != "noeviction" => {
+                telemetry::evicts(&self.core.server, policy, &self.eviction_checked);
+            }
             _ => {}
         }
     }

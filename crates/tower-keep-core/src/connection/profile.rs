@@ -8,7 +8,7 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Profile {
-    /// The kind of handle, for logs.
+    /// The kind of handle, for logs: a warning names it.
     pub name: &'static str,
     /// How long one operation may take.
     pub deadline: Duration,

@@ -97,13 +97,13 @@ pub(super) fn denied(server: &Arc<str>, error: &CommandError) {
     tracing::warn!(target: CONNECTION, %server, %error, "a right is missing; `ACL LOG` on the server says which");
 }
 
-pub(super) fn evicts(server: &Arc<str>, policy: &str) {
+pub(super) fn evicts(server: &Arc<str>, policy: &str, endangered: &[&str]) {
     tracing::warn!(
         target: CONNECTION,
         %server,
         policy,
-        "maxmemory-policy lets redis evict keys that must be kept: sessions, tokens and limits belong on a server with \
-         noeviction"
+        endangered = endangered.join(", "),
+        "maxmemory-policy lets redis evict keys that must be kept: they belong on a server with noeviction"
     );
 }
 
