@@ -26,7 +26,6 @@ pub(crate) struct EntryKey {
 }
 
 /// In place of the length of a part, which is never so great: the id of a variant follows.
-#[allow(dead_code, reason = "variants are not told apart yet")]
 const VARIANT: u32 = u32::MAX;
 
 /// A map by entry key that does not hash a key again.
@@ -59,7 +58,6 @@ impl EntryKey {
         }
     }
 
-    #[allow(dead_code, reason = "variants are not told apart yet")]
     /// The key of one variant of the page that this is the key of.
     pub(crate) fn variant(&self, id: VariantId) -> Self {
         let length = VARIANT.to_le_bytes();

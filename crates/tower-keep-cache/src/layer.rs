@@ -10,11 +10,16 @@ use tower_layer::Layer;
 use crate::{
     Cache,
     engine::Engine,
-    policy::{CacheStatus, LONGEST, Rules, Template},
+    policy::{CacheStatus, LONGEST, Rules, Template, Vary},
     route::{IdentityOf, Route, TagSource},
     service::ResponseCache,
     tag::Tag,
 };
+
+mod rules;
+
+/// So many variants of one page are kept, unless the route says otherwise.
+const MAX_VARIANTS: usize = 16;
 
 /// Answers GET and HEAD from the cache, and asks the service that it wraps for what is not there, once for all who
 /// wait for the same.
@@ -59,11 +64,14 @@ use crate::{
 ///
 /// # Which answers are kept
 ///
-/// Those of a GET that say how long they are fresh, by `Cache-Control: s-maxage`, `max-age` or `Expires`, or that say
-/// nothing and are meant by [`ttl`](Self::ttl). Never those with `no-store`, `private`, `no-cache` or `Set-Cookie`, with
-/// a status of 206, 304, 401, 403, 407, 429 or 5xx, of a session that was touched, or of another layer's refusal; and
-/// none that has `Vary` with anything but `Host`: variants of one page are not told apart yet. So compression and CORS,
-/// which set `Vary`, belong outside of the cache.
+/// Those of a GET that say how long they are fresh, by `CDN-Cache-Control` ([RFC
+/// 9213](https://www.rfc-editor.org/rfc/rfc9213)), `Cache-Control: s-maxage`, `max-age` or `Expires`, or that say nothing
+/// and are meant by [`ttl`](Self::ttl). Never those with `no-store`, `private`, `no-cache` or `Set-Cookie`, with a status
+/// of 206, 304, 401, 403, 407, 429 or 5xx, of a session that was touched, or of another layer's refusal. Fields that
+/// `private="..."` or `no-cache="..."` names are left out of what is kept. [`strict`](Self::strict) goes by RFC 9111 alone.
+///
+/// One that has `Vary` is kept for requests that say the same in the headers it names, up to
+/// [`max_variants`](Self::max_variants) of one page; `Vary: *` is for one request only.
 ///
 /// # What tells entries apart
 ///
@@ -105,10 +113,14 @@ impl ResponseCacheLayer {
             cache_status: CacheStatus::new("tower-keep").expect("the name is a token"),
             identity: None,
             ignore_cookies: false,
+            ignore_request_directives: false,
+            key_headers: Vary::default(),
             max_body: engine.settings.max_entry_bytes,
+            max_variants: MAX_VARIANTS,
             name: Box::default(),
             rules: Rules::default(),
             tags: Vec::new(),
+            variants: Arc::default(),
             warned: Arc::new(AtomicBool::new(false)),
         };
         Self {

@@ -9,6 +9,7 @@ mod fill;
 mod future;
 mod key;
 mod layer;
+mod look;
 mod policy;
 mod portions;
 mod route;
@@ -18,6 +19,7 @@ mod store;
 mod tag;
 mod tags;
 mod telemetry;
+mod variants;
 mod wanted;
 
 pub use self::{

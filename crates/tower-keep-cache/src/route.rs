@@ -7,17 +7,18 @@ use std::{
     time::Duration,
 };
 
-use http::{Extensions, Request, Uri, request::Parts};
+use http::{Extensions, HeaderMap, Request, Uri, request::Parts};
 use http_body::Body as HttpBody;
 use tower_keep_core::{Identity, SessionTouched, telemetry::target};
 
 use crate::{
     key::EntryKey,
     policy::{
-        Bypass, CacheStatus, Circumstances, RequestDirectives, Rules, Target, Template, eligible,
-        may_be_cached,
+        Bypass, CacheStatus, Circumstances, RequestDirectives, Rules, Target, Template, Vary,
+        eligible, may_be_cached,
     },
     tag::Tag,
+    variants::Variants,
 };
 
 /// What a layer has been told about its route.
@@ -26,10 +27,15 @@ pub(crate) struct Route {
     pub(crate) cache_status: CacheStatus,
     pub(crate) identity: Option<IdentityOf>,
     pub(crate) ignore_cookies: bool,
+    pub(crate) ignore_request_directives: bool,
+    pub(crate) key_headers: Vary,
     pub(crate) max_body: usize,
+    pub(crate) max_variants: usize,
     pub(crate) name: Box<str>,
     pub(crate) rules: Rules,
     pub(crate) tags: Vec<TagSource>,
+    /// Shared by all copies: what one has learnt, all know.
+    pub(crate) variants: Arc<Variants>,
     /// Shared by all copies, so that a route that is called a thousand times a second warns once.
     pub(crate) warned: Arc<AtomicBool>,
 }
@@ -56,6 +62,8 @@ pub(crate) enum TagSource {
 /// A request, as the cache sees it.
 #[derive(Debug)]
 pub(crate) struct Question {
+    /// It has credentials, and nothing in its key tells their owners apart.
+    pub(crate) authorized: bool,
     pub(crate) key: EntryKey,
     /// Some of its headers say that it wants less than the whole answer.
     pub(crate) conditional: bool,
@@ -104,23 +112,36 @@ impl Route {
             cookies_answered_for: self.ignore_cookies || session.is_some(),
             identified: extensions.get::<Identity>().is_some(),
             identity_in_key: identity.is_some(),
+            ignores_directives: self.ignore_request_directives,
             session_touched: session.is_some_and(SessionTouched::is_touched),
+            strict: self.rules.strict,
         };
         let cacheable = eligible(request.headers(), about)?;
         let target = Target::of(sent_uri(request), request.uri(), cacheable.host)?;
-        let (conditional, directives) = (cacheable.conditional, cacheable.directives);
-        let key = self.key(&target, identity.as_ref());
         Ok(Question {
-            key,
-            conditional,
-            directives,
+            authorized: cacheable.authorized,
+            conditional: cacheable.conditional,
+            directives: cacheable.directives,
+            key: self.key(request.headers(), &target, identity.as_ref()),
         })
     }
 
-    fn key(&self, target: &Target<'_>, identity: Option<&Identity>) -> EntryKey {
-        // HEAD is answered from GET, so that there is one class of methods.
+    fn key(
+        &self,
+        headers: &HeaderMap,
+        target: &Target<'_>,
+        identity: Option<&Identity>,
+    ) -> EntryKey {
+        let variant;
+        // HEAD is answered from GET, so that there is one class of methods; key headers make more.
+        let class = if self.key_headers.is_empty() {
+            b"GET".as_slice()
+        } else {
+            variant = self.key_headers.variant(headers);
+            &variant.0
+        };
         let common = [
-            b"GET".as_slice(),
+            class,
             self.name.as_bytes(),
             target.scheme.as_bytes(),
             &target.host,

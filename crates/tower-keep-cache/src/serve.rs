@@ -10,10 +10,10 @@ use tracing::Instrument;
 
 use crate::{
     engine::{Admission, AloneReason, Engine, Outcome, Scope},
-    entry::Entry,
     fill::Leader,
     key::EntryKey,
-    policy::{Detail, Forwarded, Handling, Portion, ask_for_all},
+    look::{Looked, look, look_at_hand},
+    policy::{Detail, Forward, Forwarded, Handling, Portion, ask_for_all},
     route::{Question, Route},
     tag::Tag,
     telemetry::{Handled, Owner},
@@ -29,7 +29,7 @@ pub(crate) fn at_hand<ReqB, ResB: HttpBody>(
     owner: &Owner,
 ) -> Option<Response<Body<ResB>>> {
     let wanted = Wanted::of(request, question);
-    let hit = engine.at_hand(&question.key)?;
+    let hit = look_at_hand(engine, route, question, request.headers())?;
     if wanted.of_entry(&hit.entry) == Portion::Failed {
         return None;
     }
@@ -62,19 +62,20 @@ where
 {
     async move {
         let wanted = Wanted::of(&request, &question);
-        let key = &question.key;
-        if question.directives.only_if_cached {
-            let Some(hit) = engine.only_look(key, &tags).await else {
-                owner.handled(Handled::Unsatisfied);
-                return Ok(route.bare(StatusCode::GATEWAY_TIMEOUT, Handling::Unsatisfied));
-            };
-            owner.hit(&hit);
-            Scope::report(&hit.tags);
-            return Ok(route.hit(hit.entry, &wanted));
-        }
-        // What the client means may be newer than what is stored: the handler knows.
-        let good = |entry: &Entry| wanted.of_entry(entry) != Portion::Failed;
-        let admission = engine.admit(key, &tags, good).await;
+        let looked = look(
+            &engine,
+            &route,
+            &question,
+            request.headers(),
+            &wanted,
+            &tags,
+        )
+        .await;
+        let Looked { admission, key } = looked;
+        let Some(admission) = admission else {
+            owner.handled(Handled::Unsatisfied);
+            return Ok(route.bare(StatusCode::GATEWAY_TIMEOUT, Handling::Unsatisfied));
+        };
         owner.admitted(&admission);
         match admission {
             Admission::Hit(hit) => {
@@ -86,7 +87,8 @@ where
                 let errand = Errand {
                     inner,
                     request,
-                    key: question.key,
+                    key: key.unwrap_or_else(|| question.key.clone()),
+                    question,
                     tags,
                 };
                 Box::pin(miss(engine, route, errand, missed, &wanted)).await
@@ -99,7 +101,9 @@ where
 struct Errand<S, ReqB> {
     inner: S,
     request: Request<ReqB>,
+    /// Under which it was looked for: that of the page, or of a variant that the page was known to have.
     key: EntryKey,
+    question: Question,
     /// Of the route.
     tags: Vec<Tag>,
 }
@@ -124,8 +128,13 @@ where
         mut inner,
         request,
         key,
+        question,
         tags,
     } = errand;
+    let why = match key == question.key {
+        true => Forward::UriMiss,
+        false => Forward::VaryMiss,
+    };
     match admission {
         Admission::Hit(hit) => Ok(route.hit(hit.entry, wanted)),
         Admission::Copy(Outcome::Entry(hit)) => {
@@ -148,7 +157,7 @@ where
             let mut response = answered?;
             route
                 .cache_status
-                .append(response.headers_mut(), alone(reason));
+                .append(response.headers_mut(), alone(reason, why));
             Ok(response.map(Body::inner))
         }
         Admission::Lead(fill) => {
@@ -156,8 +165,13 @@ where
                 fill,
                 route: Arc::clone(&route),
                 expected: tags,
-                scope: engine.scope(key),
+                scope: engine.scope(key.clone()),
                 session: request.extensions().get::<SessionTouched>().cloned(),
+                authorized: question.authorized,
+                headers: request.headers().clone(),
+                key,
+                page: question.key,
+                why,
             };
             let response = lead(&route, leader, inner, request).await?;
             Ok(wanted.of_answer(response))
@@ -193,13 +207,13 @@ where
             Err(error) if error.is_panic() => resume_unwind(error.into_panic()),
             Ok(()) | Err(_) => Ok(route.bare(
                 StatusCode::SERVICE_UNAVAILABLE,
-                alone(AloneReason::Abandoned),
+                alone(AloneReason::Abandoned, Forward::UriMiss),
             )),
         },
     }
 }
 
-fn alone(reason: AloneReason) -> Handling {
+fn alone(reason: AloneReason, why: Forward) -> Handling {
     let detail = match reason {
         AloneReason::WaitTimeout | AloneReason::Full | AloneReason::Abandoned => Some(Detail::Busy),
         AloneReason::NotStorable
@@ -209,6 +223,7 @@ fn alone(reason: AloneReason) -> Handling {
     };
     Handling::Forwarded(Forwarded {
         detail,
+        why,
         ..Forwarded::default()
     })
 }

@@ -189,6 +189,21 @@ impl Engine {
         }
     }
 
+    /// A request for `key` that nobody may wait for, and that waits for nobody: its answer may be its own. What is stored
+    /// is for everybody.
+    pub(crate) async fn admit_apart(
+        self: &Arc<Self>,
+        key: &EntryKey,
+        expected: &[Tag],
+        good: impl FnOnce(&Entry) -> bool,
+    ) -> Admission {
+        match self.look(key, expected).await {
+            Ok(Some(hit)) if good(&hit.entry) => Admission::Hit(hit),
+            Ok(_) => self.try_replace(key, expected).await,
+            Err(_) => Admission::Alone(AloneReason::Foreign),
+        }
+    }
+
     /// The entry for a request that takes nothing else.
     pub(crate) async fn only_look(&self, key: &EntryKey, expected: &[Tag]) -> Option<Hit> {
         self.look_for_one(key, expected).await.ok()

@@ -358,6 +358,7 @@ impl Driver {
             life,
             renewed,
             shared,
+            elsewhere,
         } = brought;
         let base = self.base.as_ref().filter(|_| renewed);
         // What was asked about is made of what it was made of, and of what it took to say that it is still good.
@@ -390,12 +391,20 @@ impl Driver {
                 return FillOutcome::Unstored(why);
             }
         };
-        let renewed = base.and_then(|base| base.revision);
-        let stored = self
-            .engine
-            .store
-            .store(&self.key, lease, &tags, &hit.entry, life, renewed)
-            .await;
+        let (store, entry) = (&self.engine.store, &hit.entry);
+        let stored = match &elsewhere {
+            None => {
+                let renewed = base.and_then(|base| base.revision);
+                store
+                    .store(&self.key, lease, &tags, entry, life, renewed)
+                    .await
+            }
+            Some(elsewhere) => {
+                store
+                    .store_elsewhere(&self.key, lease, &tags, entry, life, elsewhere)
+                    .await
+            }
+        };
         match stored {
             Ok(Stored::Stored) => {
                 if shared {

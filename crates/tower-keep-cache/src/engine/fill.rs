@@ -6,7 +6,11 @@ use tokio::{sync::oneshot, time::Instant};
 use tower_keep_core::connection::CommandError;
 
 use super::admission::Hit;
-use crate::{entry::Entry, store::RefusedCause, tag::TagId};
+use crate::{
+    entry::Entry,
+    store::{Elsewhere, RefusedCause},
+    tag::TagId,
+};
 
 /// The right, and the duty, to run the handler for everybody who waits.
 ///
@@ -36,6 +40,8 @@ pub(crate) struct Brought {
     pub(crate) renewed: bool,
     /// Whether others may be answered with it who have not asked the handler themselves.
     pub(crate) shared: bool,
+    /// Where it goes, if not under the fill's key alone.
+    pub(crate) elsewhere: Option<Elsewhere>,
 }
 
 /// How a fill ends, as its driver hears it.
@@ -127,6 +133,7 @@ impl Fill {
             life,
             renewed: false,
             shared: true,
+            elsewhere: None,
         })
     }
 

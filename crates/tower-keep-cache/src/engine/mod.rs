@@ -38,7 +38,7 @@ mod tests;
 
 pub(crate) use self::{
     admission::{Admission, AloneReason, Engine, Hit, Outcome},
-    fill::{Fill, FillOutcome, Unstored},
+    fill::{Brought, Fill, FillOutcome, Unstored},
     pending::Invalidation,
     scope::Scope,
     settings::Settings,

@@ -25,14 +25,17 @@ use super::{
 };
 use crate::{
     Tags,
-    engine::{Fill, Scope, Unstored},
+    engine::{Brought, Fill, Scope, Unstored},
     entry::{Entry, Kind},
+    key::EntryKey,
     policy::{
-        Answer, Detail, Forwarded, Handling, Keep, Lifetime, Rules, Vary, Verdict, judge,
-        stored_headers,
+        Answer, Detail, Forward, Forwarded, Handling, Keep, Lifetime, Rules, VariantId, Vary,
+        Verdict, judge, stored_headers,
     },
     route::Route,
+    store::Elsewhere,
     tag::{Tag, TagId},
+    variants::marker,
 };
 
 /// How many unread bytes of a body that is no longer captured may stand between the handler and its client: about
@@ -45,13 +48,23 @@ pub(crate) type Head<B, E> = Result<Response<Body<B>>, E>;
 /// The one request of a flight that runs the handler, for everybody who waits.
 #[derive(Debug)]
 pub(crate) struct Leader {
+    /// The request has credentials, and nothing in its key tells their owners apart.
+    pub(crate) authorized: bool,
     /// The tags of the route.
     pub(crate) expected: Vec<Tag>,
     pub(crate) fill: Fill,
+    /// What the request says, as the answer may vary on it.
+    pub(crate) headers: HeaderMap,
+    /// Of the fill.
+    pub(crate) key: EntryKey,
+    /// The key of the page, of which the fill's may be a variant.
+    pub(crate) page: EntryKey,
     pub(crate) route: Arc<Route>,
     pub(crate) scope: Arc<Scope>,
     /// The mark that the session layer has put on this request.
     pub(crate) session: Option<SessionTouched>,
+    /// Why there was nothing to serve.
+    pub(crate) why: Forward,
 }
 
 /// What is kept of an answer, but for its body.
@@ -61,6 +74,8 @@ struct Keepsake {
     status: StatusCode,
     headers: HeaderMap,
     took: Duration,
+    /// What it varies on beyond its key, and what the request says there.
+    variant: Option<(Vary, VariantId)>,
 }
 
 enum Purpose {
@@ -149,10 +164,10 @@ impl Leader {
     /// What is to be kept of this answer; `None` if it is only for the one who asked, or too large.
     fn keepsake(&self, parts: &Parts, size: &SizeHint, took: Duration) -> Option<Keepsake> {
         let answer = Answer {
+            authorized: self.authorized,
             delay: took,
             rejected: parts.extensions.get::<Rejected>().is_some(),
             session_touched: self.session_touched(),
-            ..Answer::default()
         };
         let rules = Rules {
             ttl: self.route.ttl(&parts.extensions),
@@ -166,8 +181,7 @@ impl Leader {
             SystemTime::now(),
         );
         let (purpose, withheld) = match verdict {
-            // Variants are not told apart, and nothing is validated.
-            _ if !Vary::of(&parts.headers).is_some_and(|vary| vary.is_empty()) => return None,
+            // Nothing is validated.
             Verdict::Store(Keep { lifetime, .. })
                 if lifetime.stale.validate || lifetime.remaining().is_zero() =>
             {
@@ -180,12 +194,29 @@ impl Leader {
                 return None;
             }
         };
+        let vary = Vary::of(&parts.headers)?.beyond(&self.route.key_headers);
+        let variant = (!vary.is_empty()).then(|| {
+            let id = vary.variant(&self.headers);
+            (vary, id)
+        });
+        if let (Purpose::Store(lifetime), Some((vary, id))) = (&purpose, &variant) {
+            let (life, most) = (lifetime.remaining(), self.route.max_variants);
+            if !self
+                .route
+                .variants
+                .admits(&self.page, vary, *id, life, most)
+            {
+                tracing::debug!(target: target::CACHE, "answer not stored: its page has enough variants");
+                return None;
+            }
+        }
         Some(Keepsake {
             purpose,
             capture: Capture::new(&parts.headers, size.lower(), self.route.max_body).ok()?,
             status: parts.status,
             headers: stored_headers(&parts.headers, &withheld, rules.strict),
             took,
+            variant,
         })
     }
 
@@ -201,6 +232,7 @@ impl Leader {
         let forwarded = Forwarded {
             detail,
             stored,
+            why: self.why,
             ..Forwarded::default()
         };
         self.route
@@ -223,8 +255,14 @@ impl Leader {
             status,
             headers,
             took,
+            variant,
         } = keepsake;
-        let entry = |captured, lifetime| entry(status, headers, captured, lifetime, took);
+        let id = variant.as_ref().map(|(_, id)| *id);
+        let entry = |captured, lifetime| Entry {
+            took,
+            variant: id,
+            ..entry(status, headers, captured, lifetime)
+        };
         match Pump::new(body, sender)
             .capture(capture, self.fill.deadline())
             .await
@@ -239,7 +277,8 @@ impl Leader {
                         self.fill.fail(Arc::new(Failure::Answer(Box::new(entry))));
                     }
                     Purpose::Store(lifetime) => {
-                        self.store(entry(captured, lifetime), tags, lifetime).await;
+                        self.store(entry(captured, lifetime), tags, lifetime, variant)
+                            .await;
                     }
                 }
             }
@@ -256,10 +295,43 @@ impl Leader {
         }
     }
 
-    async fn store(self, entry: Entry, mut tags: Vec<TagId>, lifetime: Lifetime) {
+    async fn store(
+        self,
+        entry: Entry,
+        mut tags: Vec<TagId>,
+        lifetime: Lifetime,
+        variant: Option<(Vary, VariantId)>,
+    ) {
         tags.extend(self.scope.tags());
-        let outcome = self.fill.store(entry, tags, lifetime.remaining()).await;
+        let elsewhere = self.elsewhere(variant);
+        let brought = Brought {
+            entry: Arc::new(entry),
+            tags,
+            life: lifetime.remaining(),
+            renewed: false,
+            shared: true,
+            elsewhere,
+        };
+        let outcome = self.fill.bring(brought).await;
         tracing::trace!(target: target::CACHE, ?outcome, "filled");
+    }
+
+    /// Where the entry goes, if not under the key of the fill alone.
+    fn elsewhere(&self, variant: Option<(Vary, VariantId)>) -> Option<Elsewhere> {
+        match variant {
+            None if self.key == self.page => None,
+            None => {
+                self.route.variants.forget(&self.page);
+                Some(Elsewhere {
+                    key: self.page.clone(),
+                    variants: None,
+                })
+            }
+            Some((vary, id)) => Some(Elsewhere {
+                key: self.page.variant(id),
+                variants: Some((self.page.clone(), Arc::new(marker(&vary)))),
+            }),
+        }
     }
 
     fn session_touched(&self) -> bool {
@@ -280,13 +352,7 @@ fn sets_cookie(captured: &Captured) -> bool {
     trailers.is_some_and(|trailers| trailers.contains_key(SET_COOKIE))
 }
 
-fn entry(
-    status: StatusCode,
-    headers: HeaderMap,
-    captured: Captured,
-    lifetime: Lifetime,
-    took: Duration,
-) -> Entry {
+fn entry(status: StatusCode, headers: HeaderMap, captured: Captured, lifetime: Lifetime) -> Entry {
     // Dated back by the age it came with, so that one subtraction gives its age at every hit.
     let age = u64::try_from(lifetime.age.as_millis()).unwrap_or(u64::MAX);
     Entry {
@@ -298,7 +364,7 @@ fn entry(
         stored_at: Entry::now().saturating_sub(age),
         ttl: lifetime.fresh_for,
         stale: lifetime.stale,
-        took,
+        took: Duration::ZERO,
         variant: None,
     }
 }

@@ -11,15 +11,21 @@ pub(crate) struct Circumstances {
     pub(crate) cookies_answered_for: bool,
     /// Somebody has said who this request is.
     pub(crate) identified: bool,
+    /// What the client asks of caches is not asked of this one.
+    pub(crate) ignores_directives: bool,
     /// Who this request is becomes part of its key.
     pub(crate) identity_in_key: bool,
     /// Its session has been read or changed already: what the handler answers will not be stored.
     pub(crate) session_touched: bool,
+    /// Responses say themselves whether they are for everybody (RFC 9111 section 3.5), and whether cookies matter.
+    pub(crate) strict: bool,
 }
 
 /// A request that may be answered from the cache and may fill it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Cacheable<'a> {
+    /// It has credentials, and nothing in its key tells their owners apart.
+    pub(crate) authorized: bool,
     /// The client asks for a part, or says which one it means or has (RFC 9110 sections 13 and 14).
     pub(crate) conditional: bool,
     /// The `Host` field, of which there is one at most.
@@ -107,15 +113,20 @@ pub(crate) fn eligible(headers: &HeaderMap, about: Circumstances) -> Result<Cach
         return Err(Bypass::Session);
     }
     let mut directives = RequestDirectives::default();
-    let (mut host, mut conditional) = (None, false);
+    let (mut host, mut authorized, mut conditional) = (None, false, false);
     for (name, value) in headers {
         // By text: its length alone rules nearly every name out.
         match name.as_str() {
             "host" if host.is_some() => return Err(Bypass::Host),
             "host" => host = Some(value),
+            "cache-control" if about.ignores_directives => {}
             "cache-control" => directives.read(value.as_bytes()),
-            "cookie" if !about.cookies_answered_for => return Err(Bypass::Cookie),
-            "authorization" if !about.identity_in_key => return Err(Bypass::Authorization),
+            "cookie" if !about.cookies_answered_for && !about.strict => {
+                return Err(Bypass::Cookie);
+            }
+            "authorization" if about.identity_in_key => {}
+            "authorization" if about.strict => authorized = true,
+            "authorization" => return Err(Bypass::Authorization),
             "range"
             | "if-match"
             | "if-modified-since"
@@ -140,6 +151,7 @@ pub(crate) fn eligible(headers: &HeaderMap, about: Circumstances) -> Result<Cach
         return Err(Bypass::NoCache);
     }
     Ok(Cacheable {
+        authorized,
         conditional,
         directives,
         host,
@@ -163,7 +175,9 @@ mod tests {
         cookies_answered_for: false,
         identified: false,
         identity_in_key: false,
+        ignores_directives: false,
         session_touched: false,
+        strict: false,
     };
 
     fn decide(
@@ -286,6 +300,36 @@ mod tests {
             ),
             Err(Bypass::Identity)
         );
+    }
+
+    #[test]
+    fn in_the_strict_profile_responses_say_what_is_for_everybody() {
+        let strict = Circumstances {
+            strict: true,
+            ..PLAIN
+        };
+        let mut headers = HeaderMap::new();
+        headers.insert(header::COOKIE, HeaderValue::from_static("a=b"));
+        assert!(!eligible(&headers, strict).unwrap().authorized);
+        headers.insert(header::AUTHORIZATION, HeaderValue::from_static("Bearer x"));
+        assert!(eligible(&headers, strict).unwrap().authorized);
+        let keyed = Circumstances {
+            identity_in_key: true,
+            ..strict
+        };
+        assert!(!eligible(&headers, keyed).unwrap().authorized);
+    }
+
+    #[test]
+    fn what_clients_ask_of_caches_can_be_ignored() {
+        let deaf = Circumstances {
+            ignores_directives: true,
+            ..PLAIN
+        };
+        for wish in ["no-store", "no-cache", "only-if-cached"] {
+            let asks = [(header::CACHE_CONTROL, wish)];
+            assert_eq!(decide(&Method::GET, &asks, deaf), Ok(false), "{wish}");
+        }
     }
 
     #[test]

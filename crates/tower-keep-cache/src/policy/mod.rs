@@ -51,7 +51,6 @@ mod targeted;
 mod template;
 #[allow(dead_code, reason = "not asked yet")]
 mod validator;
-#[allow(dead_code, reason = "variants are not told apart yet")]
 mod vary;
 
 use self::http_date::http_date;

@@ -51,10 +51,6 @@ impl Vary {
         self.0.is_empty()
     }
 
-    pub(crate) fn names(&self) -> &[HeaderName] {
-        &self.0
-    }
-
     /// These headers without those that `keyed` has, which tell requests apart already.
     pub(crate) fn beyond(mut self, keyed: &Self) -> Self {
         if !self.is_empty() && !keyed.is_empty() {
@@ -93,12 +89,13 @@ impl Vary {
         VariantId(id)
     }
 
-    /// What a request says in these headers, in words that may be part of a key.
-    pub(crate) fn key(&self, request: &HeaderMap) -> Vec<u8> {
-        if self.is_empty() {
-            return Vec::new();
+    /// A `Vary` that says the same.
+    pub(crate) fn to_headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for name in &self.0 {
+            headers.append(VARY, HeaderValue::from_name(name.clone()));
         }
-        self.variant(request).0.to_vec()
+        headers
     }
 }
 

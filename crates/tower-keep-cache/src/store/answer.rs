@@ -56,7 +56,6 @@ pub(crate) enum Onto<'a> {
     Anything,
     /// The head of this very entry.
     Head(Revision),
-    #[allow(dead_code, reason = "variants are not told apart yet")]
     Elsewhere(&'a Elsewhere),
 }
 

@@ -100,7 +100,6 @@ impl Store {
         }
     }
 
-    #[allow(dead_code, reason = "variants are not told apart yet")]
     /// As [`store`](Self::store), with the lease of `key` and the entry elsewhere.
     pub(crate) async fn store_elsewhere(
         &self,

@@ -66,7 +66,6 @@ mod tests;
 
 #[cfg(test)]
 pub(crate) use self::memory::MemoryStore;
-#[allow(unused_imports, reason = "variants are not told apart yet")]
 pub(crate) use self::{
     answer::{Begin, Elsewhere, Found, Lease, Lookup, MissCause, RefusedCause, Revision, Stored},
     backend::Store,

@@ -130,6 +130,7 @@ async fn what_is_for_its_leader_only_is_stored_and_handed_to_nobody_who_waits() 
         life: TTL,
         renewed: false,
         shared: false,
+        elsewhere: None,
     };
     assert_eq!(fill.bring(brought).await, FillOutcome::Stored);
     let mut ways = Vec::new();
