@@ -20,8 +20,11 @@ use row::Row;
 /// Environment variable that names a file: each row adds a line to it.
 const FILE: &str = "TOWER_KEEP_FAULTS";
 
-/// The tests that are rows.
-const ROWS: &str = "connection::faults::rows::";
+/// The tests that are rows, and those that have something to say below the table.
+const TESTS: [&str; 2] = [
+    "connection::faults::rows::",
+    "connection::faults::leaks::a_long",
+];
 
 /// How long all of them may take once they are built.
 const LIMIT: Duration = Duration::from_secs(30 * 60);
@@ -34,16 +37,18 @@ pub(crate) async fn run(options: &Faults) -> Outcome {
     let mut tests = Command::new(workspace::cargo());
     tests
         .args(["test", "--workspace", "--all-features", "--test", "it"])
-        .args(["--", ROWS, "--include-ignored", "--test-threads=1"])
+        .args(["--", "--include-ignored", "--test-threads=1"])
+        .args(TESTS)
         .current_dir(workspace::root())
         .env(testkit::STRICT, if options.write { "1" } else { "0" })
         .env(FILE, &file.0);
     let status = child::run_watched(tests, LIMIT, |_| {}).await?;
-    let rows = row::read(&file.read()?)?;
+    let lines = file.read()?;
+    let rows = row::read(&lines)?;
     if rows.is_empty() {
         return Err(Failure::new("no row was measured"));
     }
-    let table = row::table(&rows);
+    let table = row::table(&rows) + &row::sentences(&lines);
     print::line(format_args!("\n{table}"));
     if !status.success() {
         return Err(Failure::new(format!("not every row holds: {status}")));

@@ -21,10 +21,12 @@ pub(super) struct Row {
     resumed_ms: Option<u64>,
 }
 
-/// A line per row, its cells parted by tabs: the name of the test, then the table's cells.
+/// A line per row, its cells parted by tabs: the name of the test, then the table's cells. A line without tabs is one of the
+/// [`sentences`].
 pub(super) fn read(lines: &str) -> Outcome<Vec<Row>> {
     let mut rows = lines
         .lines()
+        .filter(|line| line.contains('\t'))
         .map(|line| parse(line).ok_or_else(|| Failure::new(format!("not a row: {line}"))))
         .collect::<Outcome<Vec<Row>>>()?;
     rows.sort_by(|one, other| one.cells.cmp(&other.cells));
@@ -38,6 +40,12 @@ pub(super) fn table(rows: &[Row]) -> String {
         let _ = writeln!(text, "| {} |", row.cells.join(" | "));
     }
     text
+}
+
+/// What is to be said below the table.
+pub(super) fn sentences(lines: &str) -> String {
+    let sentences = lines.lines().filter(|line| !line.contains('\t'));
+    sentences.map(|line| format!("\n{line}\n")).collect()
 }
 
 impl Row {
@@ -106,5 +114,12 @@ mod tests {
                 .starts_with("full_tcp: resumed 1001 ms")
         );
         assert!(read("full_tcp\tfull").is_err());
+    }
+
+    #[test]
+    fn sentences_are_no_rows() {
+        let lines = format!("Nothing was left.\n{FULL}\n");
+        assert_eq!(read(&lines).unwrap().len(), 1);
+        assert_eq!(sentences(&lines), "\nNothing was left.\n");
     }
 }

@@ -7,11 +7,9 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::Instant;
-
 use super::traffic::Tally;
 
-/// Environment variable that names a file: each row adds a line to it.
+/// Environment variable that names a file: each row adds a line to it, and may add a sentence.
 const FILE: &str = "TOWER_KEEP_FAULTS";
 
 /// What an outage cost, from the fault until service had resumed.
@@ -29,9 +27,9 @@ pub(super) struct Figures {
     pub(super) sent_after: u64,
     /// Refused operations on the keys of the other masters, of a hundred.
     pub(super) others_refused: Option<u64>,
-    /// From the fault to the last operation that failed.
-    pub(super) away: Duration,
-    /// From the moment when Redis could serve again to the last operation that failed. `None` where it never could.
+    /// From the fault until all was served again. `None` where it never was.
+    pub(super) away: Option<Duration>,
+    /// From the moment when Redis could serve again until all was served again.
     pub(super) resumed: Option<Duration>,
     /// The classes of the errors, of the reads and of the writes.
     pub(super) errors: [BTreeSet<String>; 2],
@@ -48,18 +46,14 @@ impl Figures {
 
     /// Adds the line, if somebody collects them.
     pub(super) fn publish(&self) {
-        let Some(path) = std::env::var_os(FILE).filter(|path| !path.is_empty()) else {
-            return;
-        };
-        // One write in append mode: lines of others stay whole.
-        let file = File::options().append(true).create(true).open(&path);
-        let written = file.and_then(|mut file| file.write_all(self.line().as_bytes()));
-        written.unwrap_or_else(|error| panic!("{}: {error}", path.to_string_lossy()));
+        publish(&self.line());
     }
 
     fn line(&self) -> String {
         let others = self.others_refused.map(|share| format!("{share} %"));
-        let resumed = self.resumed.map(|resumed| resumed.as_millis().to_string());
+        let millis = |time: Option<Duration>| {
+            time.map_or_else(String::new, |time| time.as_millis().to_string())
+        };
         let [reads, writes] = self.errors.each_ref().map(|errors| {
             let errors: Vec<&str> = errors.iter().map(String::as_str).collect();
             match errors.is_empty() {
@@ -80,12 +74,27 @@ impl Figures {
             self.slow.to_string(),
             self.sent_after.to_string(),
             others.unwrap_or_default(),
-            self.away.as_millis().to_string(),
-            resumed.unwrap_or_default(),
+            millis(self.away),
+            millis(self.resumed),
             errors,
         ];
         cells.join("\t") + "\n"
     }
+}
+
+/// Adds a sentence that is to stand below the table.
+pub(super) fn note(sentence: &str) {
+    publish(&format!("{sentence}\n"));
+}
+
+fn publish(line: &str) {
+    let Some(path) = std::env::var_os(FILE).filter(|path| !path.is_empty()) else {
+        return;
+    };
+    // One write in append mode: lines of others stay whole.
+    let file = File::options().append(true).create(true).open(&path);
+    let written = file.and_then(|mut file| file.write_all(line.as_bytes()));
+    written.unwrap_or_else(|error| panic!("{}: {error}", path.to_string_lossy()));
 }
 
 /// Several tallies as one.
@@ -99,19 +108,12 @@ pub(super) fn sum<'a>(tallies: impl IntoIterator<Item = &'a Tally>) -> Tally {
         sum.told += tally.told;
         sum.refused += tally.refused;
         sum.slow += tally.slow;
-        sum.last_failure = sum.last_failure.max(tally.last_failure);
+        sum.resumed = sum.resumed.max(tally.resumed);
         for (class, count) in &tally.errors {
             *sum.errors.entry(class.clone()).or_default() += count;
         }
     }
     sum
-}
-
-/// How long after `start` the last operation failed.
-pub(super) fn until_last_failure(tally: &Tally, start: Instant) -> Duration {
-    tally
-        .last_failure
-        .map_or(Duration::ZERO, |last| last.saturating_duration_since(start))
 }
 
 pub(super) fn classes(errors: &BTreeMap<String, u64>) -> BTreeSet<String> {

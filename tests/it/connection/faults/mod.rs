@@ -24,6 +24,8 @@
 //!XX
 mod client;
 mod figures;
+mod guide;
+mod leaks;
 mod row;
 mod rows;
 mod traffic;

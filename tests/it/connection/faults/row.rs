@@ -1,5 +1,6 @@
 //! One fault, from the moment before it to the moment when all is well again.
 
+use futures_util::future::join_all;
 use testkit::eventually;
 use tokio::time::Instant;
 use tower_keep_core::connection::{Backend, Class, ConnectionManager, Profile, Redis, SetOptions};
@@ -7,7 +8,7 @@ use tower_keep_core::connection::{Backend, Class, ConnectionManager, Profile, Re
 use super::{
     super::SOON,
     AWAY, BOTH, Client,
-    figures::{Figures, classes, sum, until_last_failure},
+    figures::{Figures, classes, sum},
     traffic::{Tally, Traffic},
 };
 
@@ -43,9 +44,7 @@ impl Row {
         let manager = client.builder.open().unwrap();
         manager.connected(SOON).await.unwrap();
         let mut row = Self::of(fault, client.form, manager, &client.profile, client.keys);
-        for class in BOTH {
-            row.serves(class).await;
-        }
+        row.serve().await;
         row.generation = row.redis.generation();
         row.broke = Instant::now();
         row
@@ -107,13 +106,16 @@ impl Row {
         self.sent_after += after;
     }
 
+    /// All goes on.
+    pub(super) async fn serve(&self) {
+        join_all(BOTH.map(|class| self.serves(class))).await;
+    }
+
     /// Operations of this class go on, on all keys.
     pub(super) async fn serves(&self, class: Class) {
-        for key in 0..self.keys.len() {
-            self.traffic
-                .reaches(key, class, MANY, |tally| tally.served)
-                .await;
-        }
+        let keys = 0..self.keys.len();
+        join_all(keys.map(|key| self.traffic.reaches(key, class, MANY, |tally| tally.served)))
+            .await;
     }
 
     /// Waits until there is another connection than the one at the start.
@@ -135,9 +137,8 @@ impl Row {
     /// Redis can serve again from this moment. Waits until everything is served.
     pub(super) async fn resumes(&mut self) {
         self.mended = Some(Instant::now());
-        for class in BOTH {
-            self.serves(class).await;
-        }
+        self.traffic.mend();
+        self.serve().await;
     }
 
     /// Ends the load, and holds what it met to the bars: no errors but these. A busy machine can hold up a healthy Redis
@@ -147,6 +148,7 @@ impl Row {
         let of = |class| sum(&self.all(class));
         let [read, write] = BOTH.map(of);
         let all = sum([&read, &write]);
+        let resumed = all.resumed.filter(|_| self.mended.is_some());
         let figures = Figures {
             fault: self.fault,
             form: self.form.clone(),
@@ -155,8 +157,10 @@ impl Row {
             slow: all.slow,
             sent_after: self.sent_after,
             others_refused: self.others_refused(),
-            away: until_last_failure(&all, self.broke),
-            resumed: self.mended.map(|mended| until_last_failure(&all, mended)),
+            away: resumed.map(|resumed| resumed - self.broke),
+            resumed: resumed
+                .zip(self.mended)
+                .map(|(resumed, mended)| resumed - mended),
             errors: [&read, &write].map(|tally| classes(&tally.errors)),
         };
         for (tally, allowed) in [(&read, reads), (&write, writes)] {

@@ -24,6 +24,9 @@ const PACE: Duration = Duration::from_millis(5);
 /// Longer than an operation ought to wait on a cache's settings.
 const SLOW: Duration = Duration::from_millis(40);
 
+/// So many in a row have to be served for service to have resumed.
+const NO_ACCIDENT: u64 = 20;
+
 /// How operations fared. Each ends as served, unanswered, told or refused.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tally {
@@ -41,7 +44,24 @@ pub(super) struct Tally {
     pub(super) slow: u64,
     /// By class.
     pub(super) errors: BTreeMap<String, u64>,
-    pub(super) last_failure: Option<Instant>,
+    /// How many of the last ones were served, and when the first of those was.
+    streak: u64,
+    streak_began: Option<Instant>,
+    /// When the first of so many was served that it was no accident; since the fault was mended.
+    pub(super) resumed: Option<Instant>,
+}
+
+impl Tally {
+    fn serve(&mut self, now: Instant) {
+        self.served += 1;
+        self.streak += 1;
+        if self.streak == 1 {
+            self.streak_began = Some(now);
+        }
+        if self.streak == NO_ACCIDENT {
+            self.resumed = self.resumed.or(self.streak_began);
+        }
+    }
 }
 
 /// Runs until dropped.
@@ -85,6 +105,14 @@ impl Traffic {
     /// So far, of the key with this number.
     pub(super) fn of(&self, key: usize, class: Class) -> Tally {
         lock(&self.tallies[key][place(class)]).clone()
+    }
+
+    /// From now on it counts when service resumes.
+    pub(super) fn mend(&self) {
+        for tally in self.tallies.iter().flatten() {
+            let mut tally = lock(tally);
+            (tally.streak, tally.resumed) = (0, None);
+        }
     }
 
     /// Waits until, of the key with this number, so many more were counted.
@@ -134,10 +162,9 @@ async fn count<T>(tally: &Mutex<Tally>, operation: impl Future<Output = Result<T
     let mut tally = lock(tally);
     tally.slow += u64::from(now - begun > SLOW);
     let Err(error) = result else {
-        tally.served += 1;
-        return;
+        return tally.serve(now);
     };
-    tally.last_failure = Some(now);
+    tally.streak = 0;
     *tally.errors.entry(class_of(&error)).or_default() += 1;
     match sent {
         true if error.may_have_run() => tally.unanswered += 1,

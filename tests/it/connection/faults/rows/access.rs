@@ -27,9 +27,7 @@ async fn password_changed_tcp() {
     let mut row = Row::begin("password changed", Client::tcp(&server)).await;
     admin.words("CONFIG SET requirepass open-barley").await;
     // Redis does not mind until the next connection.
-    for class in BOTH {
-        row.serves(class).await;
-    }
+    row.serve().await;
     admin.words("CLIENT KILL TYPE normal SKIPME yes").await;
     row.shuts(&BOTH).await;
     admin.words("CONFIG SET requirepass open-sesame").await;

@@ -21,9 +21,7 @@ async fn master(fault: &'static str, fail: fn(&RedisServer)) {
 
     // The old one learns that it is a replica now, and does not get in the way.
     master.resume();
-    for class in BOTH {
-        row.serves(class).await;
-    }
+    row.serve().await;
     row.end(&AWAY, &AWAY).await;
 }
 

@@ -85,7 +85,7 @@ async fn oom_tcp() {
     out_of_memory(&server, Client::tcp(&server)).await;
 }
 
-/// What one master says holds for all of them.
+/// What one master says is about its own keys.
 #[tokio::test]
 async fn oom_cluster() {
     let cluster = RedisCluster::start().await;

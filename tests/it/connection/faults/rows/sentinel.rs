@@ -38,9 +38,7 @@ async fn master(fault: &'static str, fail: fn(&RedisServer)) {
 
     // The old one does not come back as what it was.
     master.resume();
-    for class in BOTH {
-        row.serves(class).await;
-    }
+    row.serve().await;
     assert_eq!(row.manager.incarnation(), Some(after));
     row.end(&AWAY, &AWAY).await;
 }
