@@ -20,8 +20,11 @@
 //! class only, `row.shuts(&[Class::Write])` and `row.serves(Class::Read)` say so; a client that finds Redis broken from
 //! the start begins with [`Row::begin_broken`]. `Client::of(form, builder)` is for a form that is not here.
 //!
-//! Every row counts the same things, see [`figures::Figures`], and holds them to the same bars. `cargo xtask test faults`
-//!XX
+//! Every row counts the same things, see [`figures::Figures`], and holds them to the same bars. A row that takes longer than
+//! some seconds is ignored, with the reason. `cargo xtask test faults` runs all of them, one after the other, prints the
+//! table, and with `--write` puts it into the guide; [`guide`] checks that the guide has exactly the rows that there are.
+//! [`leaks`] shows what an outage leaves behind: nothing.
+
 mod client;
 mod figures;
 mod guide;
