@@ -3,6 +3,7 @@ use std::net::{Ipv6Addr, TcpListener};
 use std::process::Command;
 
 use crate::locate::{self, Version};
+use crate::process::hosts_can_be_private;
 
 /// Something that the servers on this machine may be unable to do.
 ///
@@ -26,6 +27,9 @@ pub enum Capability {
     RedisTls,
     /// IPv6, at least on loopback.
     Ipv6,
+    /// A process with an `/etc/hosts` of its own, and more than one loopback address: Linux, as root or where users may
+    /// have namespaces.
+    OwnHosts,
     /// PostgreSQL of this version at least.
     Postgres(Version),
     /// A program that comes with PostgreSQL but not with every package of it, such as `pg_basebackup`.
@@ -46,6 +50,9 @@ impl Capability {
                 Ok(_) => Ok(()),
                 Err(error) => Err(format!("this machine has none: {error}")),
             },
+            Self::OwnHosts if !cfg!(target_os = "linux") => Err("this is not Linux".to_owned()),
+            Self::OwnHosts if hosts_can_be_private() => Ok(()),
+            Self::OwnHosts => Err("this user may not mount, not even for itself".to_owned()),
             Self::Postgres(least) => at_least(postgres().version, least),
             Self::PostgresProgram(name) if postgres().path.join(name).is_file() => Ok(()),
             Self::PostgresProgram(name) => Err(format!(
@@ -62,6 +69,7 @@ impl fmt::Display for Capability {
             Self::Redis(least) => write!(f, "Redis >= {least}"),
             Self::RedisTls => f.write_str("Redis with TLS"),
             Self::Ipv6 => f.write_str("IPv6"),
+            Self::OwnHosts => f.write_str("an /etc/hosts of its own"),
             Self::Postgres(least) => write!(f, "PostgreSQL >= {least}"),
             Self::PostgresProgram(name) => f.write_str(name),
         }

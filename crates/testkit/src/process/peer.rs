@@ -1,4 +1,5 @@
 use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -8,6 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::timeout;
 
+use super::hosts;
 use super::parent::{MARK, ROLE};
 
 /// Longer than a second process needs to start servers and play its part.
@@ -23,9 +25,27 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// If this program cannot be run again.
 #[must_use]
 pub fn reexec(test: &str, environment: &[(&str, &str)]) -> Peer {
-    let program =
-        std::env::current_exe().unwrap_or_else(|error| panic!("this program's path: {error}"));
-    let mut child = Command::new(program)
+    spawn(test, environment, Command::new(ourselves()))
+}
+
+/// As [`reexec`], with a file of its own for `/etc/hosts`: what is written to it is what names mean to that process, and
+/// to no other. Needs [`Capability::OwnHosts`](crate::Capability::OwnHosts).
+///
+/// # Panics
+/// If this program cannot be run again.
+#[must_use]
+pub fn reexec_with_hosts(test: &str, environment: &[(&str, &str)], hosts: &Path) -> Peer {
+    let mut command = hosts::private(hosts);
+    command.arg(ourselves());
+    spawn(test, environment, command)
+}
+
+fn ourselves() -> PathBuf {
+    std::env::current_exe().unwrap_or_else(|error| panic!("this program's path: {error}"))
+}
+
+fn spawn(test: &str, environment: &[(&str, &str)], mut command: Command) -> Peer {
+    let mut child = command
         .args([
             test,
             "--exact",

@@ -12,7 +12,7 @@ use super::Direction;
 use super::connection::{Counters, carry, reset};
 use super::faults::{End, Faults, Insert, Insertion, Truncate};
 
-/// A TCP proxy on a free port of 127.0.0.1 that does to connections what networks do. Without a fault it passes on
+/// A TCP proxy, on a free port of 127.0.0.1 as a rule, that does to connections what networks do. Without a fault it passes on
 /// every byte at once.
 ///
 /// A fault holds for the connections that exist and for those to come, until [`heal`](Self::heal). [`cut`](Self::cut)
@@ -33,8 +33,16 @@ impl FaultProxy {
     /// # Panics
     /// If no port can be bound.
     pub async fn start(upstream: SocketAddr) -> Self {
-        let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
-        let listener = bound.unwrap_or_else(|error| panic!("a port on 127.0.0.1: {error}"));
+        Self::start_at(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), upstream).await
+    }
+
+    /// A proxy at an address of its own, such as another one of 127.0.0.0/8 with a port that is known already.
+    ///
+    /// # Panics
+    /// If it cannot be bound.
+    pub async fn start_at(address: SocketAddr, upstream: SocketAddr) -> Self {
+        let bound = TcpListener::bind(address).await;
+        let listener = bound.unwrap_or_else(|error| panic!("{address}: {error}"));
         let address = listener
             .local_addr()
             .unwrap_or_else(|error| panic!("the address of a listener: {error}"));

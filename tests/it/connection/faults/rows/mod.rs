@@ -6,6 +6,7 @@ mod durability;
 mod garbage;
 mod loading;
 mod maxclients;
+mod name;
 mod network;
 mod process;
 mod replies;
