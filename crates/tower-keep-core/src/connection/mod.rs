@@ -62,6 +62,7 @@ mod telemetry;
 mod ties;
 mod tls;
 mod traffic;
+mod transitions;
 mod url;
 mod value;
 mod watchdog;
