@@ -109,7 +109,8 @@ impl Tally {
                 CommandError::Unavailable
                 | CommandError::Loading
                 | CommandError::ReadOnly
-                | CommandError::Cluster,
+                | CommandError::Cluster
+                | CommandError::Moving,
             ) => &self.refused,
             Some(error) => {
                 *self.surprised.lock().unwrap() = Some(error);

@@ -281,8 +281,18 @@ async fn a_master_that_joins_is_connected_and_one_that_leaves_is_let_go() {
 
     let slot = cluster.slot_of("{a}").await;
     let home = cluster.master_of("{a}").await;
-    cluster.move_slot(slot, home, node).await;
+    let mut moving = cluster.start_move(slot, home, node).await;
+    moving.keys().await;
+    // It owns nothing yet, so nobody but those who are told ASK knows of it.
     others[0].serves(50).await;
+    let refused = others[0].refused();
+    assert!(
+        refused <= HICCUPS,
+        "{refused} refused until it was connected"
+    );
+    moving.finish().await;
+    others[0].serves(50).await;
+    assert_eq!(others[0].refused(), refused);
     assert!(redis.life() > life, "another server answers for some keys");
     are_connected(std::slice::from_ref(node), 1).await;
 

@@ -3,7 +3,11 @@
 //! The client library has a mode for clusters, which is not used: one task of it serves all nodes, and while it looks
 //! for one that is gone, none is served.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    mem,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use tokio::{
     runtime::Handle,
@@ -26,6 +30,9 @@ use super::{
     ties::{Part, Ties},
 };
 
+/// A cluster grows by a few nodes at a time.
+const MOST_STRANGERS: usize = 16;
+
 #[derive(Debug)]
 pub(super) struct Cluster {
     pub(super) runtime: Handle,
@@ -44,6 +51,8 @@ pub(super) struct Cluster {
     pub(super) blueprint: Blueprint,
     pub(super) news: Arc<Notify>,
     pub(super) doubt: Arc<Notify>,
+    /// Nodes to which somebody was sent on and to which there is no connection.
+    strangers: Mutex<Vec<Node>>,
     tls: bool,
 }
 
@@ -68,6 +77,7 @@ impl Cluster {
             blueprint,
             news: Arc::default(),
             doubt: Arc::default(),
+            strangers: Mutex::default(),
             tls: target.tls,
         }
     }
@@ -125,6 +135,7 @@ impl Cluster {
     ) -> Result<Option<Vec<Flight>>, CommandError> {
         let masters = self.masters.borrow();
         let Some(core) = masters.at(node) else {
+            self.meet(node);
             return Ok(None);
         };
         // Zero would mean "no deadline" to the client library.
@@ -134,6 +145,25 @@ impl Cluster {
         let flights = commands.map(|command| core.depart(&client, deadline, command));
         let flights: Result<_, _> = flights.collect();
         flights.map(Some).map_err(|error| self.outlived(error))
+    }
+
+    /// Has a connection made to a node that nobody knew until now.
+    fn meet(&self, node: &Node) {
+        let mut strangers = self.strangers();
+        if strangers.len() < MOST_STRANGERS && !strangers.contains(node) {
+            strangers.push(node.clone());
+            self.doubt_the_map();
+        }
+    }
+
+    pub(super) fn take_strangers(&self) -> Vec<Node> {
+        mem::take(&mut *self.strangers())
+    }
+
+    fn strangers(&self) -> MutexGuard<'_, Vec<Node>> {
+        self.strangers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Lets a copy of an operation take off to each master.

@@ -1,5 +1,7 @@
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use super::{
     core::Core,
     health::{Cause, Class, ClassHealth, Health, MasterDown},
@@ -14,17 +16,27 @@ pub(super) struct Masters {
     map: SlotMap,
     /// In the order of the map's masters.
     cores: Vec<Arc<Core>>,
+    guests: Vec<Guest>,
+}
+
+/// A connection to a node that the map does not know as a master, but to which a master has sent somebody on: one that
+/// is given its first slot, key by key.
+#[derive(Clone, Debug)]
+pub(super) struct Guest {
+    pub(super) core: Arc<Core>,
+    pub(super) until: Instant,
 }
 
 impl Masters {
-    pub(super) fn new(map: SlotMap, cores: Vec<Arc<Core>>) -> Self {
-        Self { map, cores }
+    pub(super) fn new(map: SlotMap, cores: Vec<Arc<Core>>, guests: Vec<Guest>) -> Self {
+        Self { map, cores, guests }
     }
 
     pub(super) fn map(&self) -> &SlotMap {
         &self.map
     }
 
+    /// The connections to the masters.
     pub(super) fn cores(&self) -> &[Arc<Core>] {
         &self.cores
     }
@@ -33,8 +45,19 @@ impl Masters {
         self.cores.get(self.map.owner(slot)?)
     }
 
+    pub(super) fn guests(&self) -> &[Guest] {
+        &self.guests
+    }
+
+    /// All connections.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Arc<Core>> {
+        self.cores
+            .iter()
+            .chain(self.guests.iter().map(|guest| &guest.core))
+    }
+
     pub(super) fn at(&self, node: &Node) -> Option<&Arc<Core>> {
-        self.cores.get(self.map.position(node)?)
+        self.all().find(|core| core.node() == Some(node))
     }
 
     pub(super) fn is_up(&self, class: Class) -> bool {

@@ -12,7 +12,7 @@ use super::{
     core::Core,
     error::CommandError,
     health::{Cause, Class, Health},
-    masters::Masters,
+    masters::{Guest, Masters},
     reply, scout,
     slot_map::SlotMap,
     target::Node,
@@ -28,6 +28,8 @@ const SHORTEST: Duration = Duration::from_millis(50);
 const LONGEST: Duration = Duration::from_millis(250);
 /// The health is published as often as what a single connection reports.
 const REPORT: Duration = Duration::from_secs(1);
+/// How long the connection to a node is kept that the map does not know. Whoever is sent there then has it made anew.
+const VISIT: Duration = Duration::from_secs(60);
 /// How long what is in flight to a node is waited for that is no master any more.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -41,7 +43,7 @@ pub(super) fn spawn(cluster: &Arc<Cluster>) {
             () = survey(cluster) => {}
             () = report(cluster) => {}
         }
-        let cores = cluster.masters.borrow().cores().to_vec();
+        let cores: Vec<_> = cluster.masters.borrow().all().cloned().collect();
         for core in &cores {
             core.closing.send_replace(true);
         }
@@ -175,9 +177,6 @@ fn lost(cluster: &Cluster, cause: &Cause) {
 
 fn adopt(cluster: &Arc<Cluster>, map: SlotMap) {
     let before = cluster.masters.borrow().clone();
-    if *before.map() == map {
-        return;
-    }
     let is_first = before.cores().is_empty();
     let nodes = map.masters().iter();
     let cores: Vec<_> = nodes
@@ -191,19 +190,32 @@ fn adopt(cluster: &Arc<Cluster>, map: SlotMap) {
             core.probe_with(key);
         }
     }
-    let gone = before.cores().iter().filter(|core| {
-        let stays = |other| Arc::ptr_eq(core, other);
-        !cores.iter().any(stays)
+    let now = Instant::now();
+    let is_stranger = |node: &Node| map.position(node).is_none() && before.at(node).is_none();
+    let strangers = cluster.take_strangers().into_iter();
+    let invited = strangers.filter(is_stranger).map(|node| Guest {
+        core: cluster.connect(&node, false),
+        until: now + VISIT,
     });
-    let gone: Vec<_> = gone.cloned().collect();
-    let joined = cores.len() + gone.len() - before.cores().len();
-    if joined + gone.len() > 0 {
-        telemetry::remapped(&cluster.server, cores.len(), joined, gone.len());
-    }
-    cluster.masters.send_replace(Masters::new(map, cores));
+    let stays = |guest: &&Guest| {
+        let is_master = guest.core.node().and_then(|node| map.position(node));
+        guest.until > now && is_master.is_none() && !guest.core.is_replica()
+    };
+    let staying = before.guests().iter().filter(stays).cloned();
+    let guests = staying.chain(invited).collect();
+
+    let after = Masters::new(map, cores, guests);
+    let gone = before.all().filter(|core| {
+        let stays = after.all().any(|other| Arc::ptr_eq(core, other));
+        !stays
+    });
     for core in gone {
-        cluster.runtime.spawn(retire(core));
+        cluster.runtime.spawn(retire(Arc::clone(core)));
     }
+    if after.map().masters() != before.map().masters() {
+        telemetry::remapped(&cluster.server, after.map().masters());
+    }
+    cluster.masters.send_replace(after);
 }
 
 /// Ends the connection to a node that is no master any more, after what is in flight there.

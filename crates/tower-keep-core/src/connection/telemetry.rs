@@ -16,6 +16,7 @@ use super::{
     health::{Cause, Class},
     incarnation::Incarnation,
     outcome::Outcome,
+    target::Node,
 };
 
 pub(super) fn tripped(server: &Arc<str>, class: Class, cause: &Cause) {
@@ -89,8 +90,10 @@ pub(super) fn incarnated(
 }
 
 /// The masters of a cluster are others than before.
-pub(super) fn remapped(server: &Arc<str>, masters: usize, joined: usize, left: usize) {
-    tracing::info!(target: CONNECTION, %server, masters, joined, left, "the cluster's masters are known");
+pub(super) fn remapped(server: &Arc<str>, masters: &[Node]) {
+    let masters: Vec<_> = masters.iter().map(Node::to_string).collect();
+    let masters = masters.join(",");
+    tracing::info!(target: CONNECTION, %server, masters, "the masters of the cluster");
 }
 
 pub(super) fn denied(server: &Arc<str>, error: &CommandError) {
