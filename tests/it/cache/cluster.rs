@@ -12,7 +12,7 @@ use std::{
 use testkit::{RedisCluster, eventually};
 use tower_keep_cache::Cache;
 
-use super::setup::{Row, cache, tagged};
+use super::setup::{Row, SOON, cache, tagged};
 
 /// Enough to be in every partition.
 const KEYS: usize = 100;
@@ -99,4 +99,45 @@ async fn a_partition_that_moves_to_another_node_stays_what_it_was() {
     assert_eq!(read_all(&cache, &row).await, [0]);
     cache.invalidate(["tag"]).await.unwrap();
     assert_eq!(read_all(&cache, &row).await, [1]);
+}
+
+#[tokio::test]
+async fn what_lies_on_the_other_masters_is_served_while_one_is_away() {
+    let cluster = RedisCluster::start().await;
+    let cache = cache(&cluster.url(), "shop").await;
+    let row = Row::default();
+    is_stored(&cache, &row).await;
+    let master = cluster.master_of("{shop:0}").await;
+    master.kill();
+    eventually(SOON, async || !cache.health().is_up()).await;
+    row.write();
+    let (_, loads) = read_and_count(&cache, &row).await;
+    assert!(0 < loads && loads < KEYS, "{loads} of {KEYS} loaded");
+
+    // It cannot have reached all of them, so what it concerns is served from nowhere.
+    assert!(cache.invalidate(["tag"]).await.is_err());
+    assert_eq!(read_and_count(&cache, &row).await, (vec![1], KEYS));
+
+    master.restart().await;
+    is_stored(&cache, &row).await;
+    assert_eq!(read_all(&cache, &row).await, [1]);
+}
+
+#[tokio::test]
+async fn one_master_with_an_older_state_is_not_believed() {
+    let cluster = RedisCluster::start().await;
+    let cache = cache(&cluster.url(), "shop").await;
+    let row = Row::default();
+    is_stored(&cache, &row).await;
+    let master = cluster.master_of("{shop:0}").await;
+    let snapshot = master.snapshot().await;
+    row.write();
+    cache.invalidate(["tag"]).await.unwrap();
+    assert_eq!(read_all(&cache, &row).await, [1]);
+
+    master.restart_from(&snapshot).await;
+    assert_eq!(read_all(&cache, &row).await, [1]);
+    eventually(SOON, async || cache.health().is_up()).await;
+    assert_eq!(read_all(&cache, &row).await, [1]);
+    is_stored(&cache, &row).await;
 }
