@@ -7,6 +7,7 @@ mod engine;
 mod entry;
 mod fill;
 mod future;
+mod hex;
 mod key;
 mod layer;
 mod look;

@@ -2,8 +2,9 @@
 
 use std::{fmt, sync::Arc};
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
+
+use crate::hex::hex;
 
 /// The name of something that cached entries depend on, such as `product:7`.
 ///
@@ -94,11 +95,8 @@ impl TagId {
 /// As in the Redis key.
 impl fmt::Display for TagId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = [0; 22];
-        let length = URL_SAFE_NO_PAD
-            .encode_slice(self.0, &mut text)
-            .map_err(|_| fmt::Error)?;
-        f.write_str(std::str::from_utf8(&text[..length]).map_err(|_| fmt::Error)?)
+        let digits = hex(&self.0);
+        f.write_str(std::str::from_utf8(digits.as_flattened()).map_err(|_| fmt::Error)?)
     }
 }
 
@@ -114,7 +112,10 @@ mod tests {
 
     #[test]
     fn an_id_is_the_first_half_of_the_digest() {
-        assert_eq!(Tag::from("abc").id().to_string(), "ungWv48Bz-pBQUDeXa4iIw");
+        assert_eq!(
+            Tag::from("abc").id().to_string(),
+            "ba7816bf8f01cfea414140de5dae2223"
+        );
         assert_ne!(Tag::from("product:7").id(), Tag::from("product:007").id());
     }
 }
