@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::policy::VariantId;
 
-/// The identity of an entry: its parts, each behind its length, so that no part can be mistaken for
+/// The identity of an entry: how many parts it has, their lengths, and the parts, so that no part can be mistaken for
 /// the end of one and the start of the next.
 ///
 /// Maps in this process compare the raw bytes, behind a hash that nobody outside can predict.
@@ -25,9 +25,6 @@ pub(crate) struct EntryKey {
     page: usize,
 }
 
-/// In place of the length of a part, which is never so great: the id of a variant follows.
-const VARIANT: u32 = u32::MAX;
-
 /// A map by entry key that does not hash a key again.
 pub(crate) type KeyMap<V> = HashMap<EntryKey, V, BuildHasherDefault<Precomputed>>;
 
@@ -38,13 +35,15 @@ pub(crate) type HashOnlyMap<V> = HashMap<u64, V, BuildHasherDefault<Precomputed>
 
 impl EntryKey {
     /// The key made of these parts.
-    pub(crate) fn from_parts(parts: &[&[u8]]) -> Self {
+    pub(crate) fn from_parts<const N: usize>(parts: &[&[u8]; N]) -> Self {
+        // A part of 4 GiB does not exist: a request that carried one was refused long before.
+        let lengths = parts.map(|part| (part.len() as u32).to_le_bytes());
+        let length: usize = parts.iter().map(|part| part.len()).sum();
         // Exactly as long as needed: `Bytes` then takes the allocation over as it is.
-        let length = parts.iter().map(|part| size_of::<u32>() + part.len()).sum();
-        let mut raw = Vec::with_capacity(length);
+        let mut raw = Vec::with_capacity((1 + N) * size_of::<u32>() + length);
+        raw.extend_from_slice(&(N as u32).to_le_bytes());
+        raw.extend_from_slice(lengths.as_flattened());
         for part in parts {
-            // A part of 4 GiB does not exist: a request that carried one was refused long before.
-            raw.extend_from_slice(&(part.len() as u32).to_le_bytes());
             raw.extend_from_slice(part);
         }
         Self::from_raw(Bytes::from(raw))
@@ -58,10 +57,9 @@ impl EntryKey {
         }
     }
 
-    /// The key of one variant of the page that this is the key of.
+    /// The key of one variant of the page that this is the key of: longer than the parts of any page say.
     pub(crate) fn variant(&self, id: VariantId) -> Self {
-        let length = VARIANT.to_le_bytes();
-        let raw = [&self.raw[..], &length, &id.0].concat();
+        let raw = [&self.raw[..], &id.0].concat();
         Self {
             hash: keyed_hash(&raw),
             page: self.raw.len(),
@@ -153,11 +151,12 @@ mod tests {
 
     #[test]
     fn parts_do_not_run_into_each_other() {
-        let key = |parts: &[&[u8]]| EntryKey::from_parts(parts);
-        assert_eq!(key(&[b"ab", b"c"]), key(&[b"ab", b"c"]));
-        assert_ne!(key(&[b"ab", b"c"]), key(&[b"a", b"bc"]));
-        assert_ne!(key(&[b"ab", b"c"]).digest(), key(&[b"a", b"bc"]).digest());
-        assert_ne!(key(&[b""]), key(&[]));
+        let key = |parts: [&str; 2]| EntryKey::from_parts(&parts.map(str::as_bytes));
+        assert_eq!(key(["ab", "c"]), key(["ab", "c"]));
+        assert_ne!(key(["ab", "c"]), key(["a", "bc"]));
+        assert_ne!(key(["ab", "c"]).digest(), key(["a", "bc"]).digest());
+        assert_ne!(EntryKey::from_parts(&[b""]), EntryKey::from_parts(&[]));
+        assert_ne!(key(["", ""]), EntryKey::from_parts(&[&[0; 4]]));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-use std::borrow::Cow;
+use std::{borrow::Cow, ptr};
 
 use http::{HeaderValue, Uri};
 
@@ -29,15 +29,12 @@ impl<'a> Target<'a> {
     ) -> Result<Self, Bypass> {
         let path_and_query = path_and_query(sent);
         let arrived = self::path_and_query(here);
+        let is_rewritten = !ptr::eq(sent, here) && arrived != path_and_query;
         Ok(Self {
             scheme: sent.scheme_str().unwrap_or_default(),
             host: host_of(sent, host)?,
             path_and_query,
-            rewritten: if arrived == path_and_query {
-                ""
-            } else {
-                arrived
-            },
+            rewritten: if is_rewritten { arrived } else { "" },
         })
     }
 }
@@ -57,22 +54,19 @@ fn host_of<'a>(uri: &'a Uri, host: Option<&'a HeaderValue>) -> Result<Cow<'a, [u
             Err(Bypass::Host)
         }
         (authority, field) => {
-            let host = authority.or(field).unwrap_or_default();
-            if host.is_ascii() {
-                Ok(lower_case(host))
-            } else {
-                Err(Bypass::Host)
-            }
+            in_lower_case(authority.or(field).unwrap_or_default()).ok_or(Bypass::Host)
         }
     }
 }
 
-fn lower_case(text: &[u8]) -> Cow<'_, [u8]> {
-    if text.iter().any(u8::is_ascii_uppercase) {
-        Cow::Owned(text.to_ascii_lowercase())
-    } else {
-        Cow::Borrowed(text)
+/// `None` if it is not ASCII. A host that is in lower case already, as nearly all are, is walked once.
+fn in_lower_case(text: &[u8]) -> Option<Cow<'_, [u8]>> {
+    let is_lower = |byte: &u8| byte.is_ascii() && !byte.is_ascii_uppercase();
+    if text.iter().all(is_lower) {
+        return Some(Cow::Borrowed(text));
     }
+    text.is_ascii()
+        .then(|| Cow::Owned(text.to_ascii_lowercase()))
 }
 
 #[cfg(test)]
