@@ -182,6 +182,12 @@ impl Cache {
         self.engine.pending()
     }
 
+    /// For how long Redis has not acknowledged the oldest of them; `None` if none is pending.
+    #[must_use]
+    pub fn oldest_pending_invalidation(&self) -> Option<Duration> {
+        self.engine.pending_for()
+    }
+
     /// Clones made before keep their settings, and still share all else.
     fn settings(&mut self) -> &mut Settings {
         &mut Arc::make_mut(&mut self.engine).settings

@@ -88,4 +88,6 @@ pub mod cache {
     pub const INVALIDATIONS: &str = "tower_keep_cache_invalidations_total";
     /// Gauge: invalidations that Redis has not acknowledged yet.
     pub const PENDING_INVALIDATIONS: &str = "tower_keep_cache_pending_invalidations";
+    /// Gauge: for how many seconds the oldest of them has been pending, at the last attempt to send it; 0 if there is none.
+    pub const PENDING_INVALIDATION_SECONDS: &str = "tower_keep_cache_pending_invalidation_seconds";
 }

@@ -1,6 +1,6 @@
 //! The way of a request through the engine.
 
-use std::{any::Any, sync::Arc};
+use std::{any::Any, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, oneshot},
@@ -394,6 +394,11 @@ impl Engine {
 
     pub(crate) fn max_fills(&mut self, fills: usize) {
         self.fills = Arc::new(Semaphore::new(fills.min(Semaphore::MAX_PERMITS)));
+    }
+
+    /// For how long the oldest invalidation has not been acknowledged.
+    pub(crate) fn pending_for(&self) -> Option<Duration> {
+        self.pending.age()
     }
 
     /// How many invalidations have not been acknowledged.

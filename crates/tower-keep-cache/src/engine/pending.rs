@@ -14,7 +14,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::{runtime::Handle, time::sleep};
+use tokio::{
+    runtime::Handle,
+    time::{Instant, sleep},
+};
 use tower_keep_core::{
     connection::{CommandError, ConnectionManager},
     telemetry::target,
@@ -92,7 +95,7 @@ impl Pending {
 
     pub(super) fn push(&self, invalidation: Invalidation) {
         let mut inner = self.lock();
-        inner.queue.push(invalidation);
+        inner.queue.push(invalidation, Instant::now());
         self.publish(&mut inner);
     }
 
@@ -106,7 +109,18 @@ impl Pending {
         inner.blocked = Arc::new(inner.queue.blocked());
         let pending = inner.queue.len();
         self.any.store(pending > 0, Ordering::Release);
-        telemetry::pending(pending);
+        telemetry::pending(pending, inner.queue.oldest());
+    }
+
+    /// For how long the oldest has not been acknowledged.
+    pub(super) fn age(&self) -> Option<Duration> {
+        self.lock().queue.oldest().map(|since| since.elapsed())
+    }
+
+    /// Says again how old the oldest is by now.
+    fn report(&self) {
+        let inner = self.lock();
+        telemetry::pending(inner.queue.len(), inner.queue.oldest());
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -219,6 +233,7 @@ impl Running {
                 }
                 Err(error) => {
                     tracing::debug!(target: target::CACHE, %error, "an invalidation is still pending");
+                    pending.report();
                     tokio::select! {
                         () = sleep(pause) => pause = (pause * 2).min(RETRY_LAST),
                         _ = health.changed() => {}

@@ -1,10 +1,12 @@
 //! What the engine counts. Labels are few and fixed.
 
+use std::time::Duration;
+
 use metrics::{counter, gauge, histogram};
 use tokio::time::Instant;
 use tower_keep_core::telemetry::cache::{
-    FILL_SECONDS, FILLS, INVALIDATIONS, LEASE_WAIT_SECONDS, MISSES, PENDING_INVALIDATIONS,
-    REFUSED_STORES, STORED_BYTES,
+    FILL_SECONDS, FILLS, INVALIDATIONS, LEASE_WAIT_SECONDS, MISSES, PENDING_INVALIDATION_SECONDS,
+    PENDING_INVALIDATIONS, REFUSED_STORES, STORED_BYTES,
 };
 
 use super::fill::{FillOutcome, Unstored};
@@ -89,6 +91,8 @@ pub(super) fn invalidated(acknowledged: bool) {
     counter!(INVALIDATIONS, "result" => result).increment(1);
 }
 
-pub(super) fn pending(count: usize) {
+pub(super) fn pending(count: usize, oldest: Option<Instant>) {
     gauge!(PENDING_INVALIDATIONS).set(count as f64);
+    let age = oldest.map_or(Duration::ZERO, |since| since.elapsed());
+    gauge!(PENDING_INVALIDATION_SECONDS).set(age);
 }

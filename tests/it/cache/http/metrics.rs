@@ -6,14 +6,14 @@ use axum::{Router, body::Body, extract::Path, routing::get as route};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{Empty, Full};
-use testkit::eventually;
+use testkit::{RedisServer, eventually};
 use tokio::sync::Notify;
 use tower::{ServiceExt, service_fn};
 use tower_keep_cache::{Cache, Freshness};
 use tower_keep_core::telemetry::{
     cache::{
-        BYPASSES, FILL_SECONDS, FILLS, LEASE_WAIT_SECONDS, REFUSED_STORES, REQUESTS, SERVED_BYTES,
-        STORED_BYTES,
+        BYPASSES, FILL_SECONDS, FILLS, LEASE_WAIT_SECONDS, PENDING_INVALIDATION_SECONDS,
+        PENDING_INVALIDATIONS, REFUSED_STORES, REQUESTS, SERVED_BYTES, STORED_BYTES,
     },
     connection::COMMANDS,
 };
@@ -173,4 +173,24 @@ async fn waiting_for_another_process_is_measured() {
     assert_eq!(asked.await.unwrap().text(), "page");
     assert_eq!(waits.await.unwrap().text(), "page");
     counted(&recorder, &format!("{LEASE_WAIT_SECONDS}_count"), &[], 1.0).await;
+}
+
+#[tokio::test]
+async fn an_invalidation_that_is_not_acknowledged_is_shown_with_its_age() {
+    let recorder = Recorder::new();
+    let _guard = recorder.install();
+    let redis = RedisServer::start().await;
+    let cache = cache(&redis.url(), "shown").await;
+    assert_eq!(cache.oldest_pending_invalidation(), None);
+    let mut client = redis.client().await;
+    client.words("CONFIG SET maxmemory 1").await;
+    assert!(cache.invalidate(["page"]).await.is_err());
+    assert!(cache.oldest_pending_invalidation().is_some());
+    let age = || recorder.sum(PENDING_INVALIDATION_SECONDS, &[]);
+    eventually(SOON, async || age() > 0.0).await;
+    assert!(recorder.sum(PENDING_INVALIDATIONS, &[]) == 1.0);
+
+    client.words("CONFIG SET maxmemory 0").await;
+    eventually(SOON, async || cache.oldest_pending_invalidation().is_none()).await;
+    assert!(age() == 0.0 && recorder.sum(PENDING_INVALIDATIONS, &[]) == 0.0);
 }
