@@ -2,7 +2,7 @@ use std::fmt;
 
 use tokio::sync::watch;
 
-use super::error::CommandError;
+use super::{error::CommandError, reply};
 
 /// What an operation does to the data. A server that is out of memory or read-only fails writes and serves reads, so
 /// health is kept for each.
@@ -87,6 +87,7 @@ impl Cause {
             Self::Busy => CommandError::Busy,
             Self::Closed => CommandError::Closed,
             Self::Masters(_) => CommandError::Cluster,
+            Self::Reply(reply) => reply::classify(reply),
             _ => CommandError::Unavailable,
         }
     }

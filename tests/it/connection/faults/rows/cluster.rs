@@ -51,3 +51,28 @@ async fn slot_moves_cluster() {
     row.resumes().await;
     row.end(&["Moving"], &["Moving"]).await;
 }
+
+/// The one that is left must not serve: it cannot know that it is not the one that was left behind.
+#[tokio::test]
+async fn no_quorum_cluster() {
+    let cluster = RedisCluster::start().await;
+    let mut row = Row::begin("no quorum", Client::cluster(&cluster)).await;
+    let gone = [
+        cluster.master_of("{a}").await,
+        cluster.master_of("{b}").await,
+    ];
+    for master in gone {
+        master.kill();
+    }
+    row.shuts(&BOTH).await;
+    eventually(SOON, async || {
+        row.manager.health().to_string().contains("CLUSTERDOWN")
+    })
+    .await;
+    for master in gone {
+        master.restart().await;
+    }
+    row.resumes().await;
+    let told = [&AWAY[..], &["Cluster"]].concat();
+    row.end(&told, &told).await;
+}
