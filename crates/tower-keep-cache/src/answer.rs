@@ -47,6 +47,23 @@ impl Route {
         self.stored(entry, age, wanted, COLLAPSED)
     }
 
+    /// What is stored, for who has asked the handler in vain. `status`: what that has answered, if anything.
+    pub(crate) fn stale<B: HttpBody>(
+        &self,
+        entry: Arc<Entry>,
+        wanted: &Wanted,
+        status: Option<StatusCode>,
+    ) -> Response<Body<B>> {
+        let age = entry.age(Entry::now());
+        let forwarded = Forwarded {
+            status,
+            ttl: Some(entry.fresh_seconds(age)),
+            why: Forward::Stale,
+            ..Forwarded::default()
+        };
+        self.stored(entry, age, wanted, Handling::Forwarded(forwarded))
+    }
+
     fn stored<B: HttpBody>(
         &self,
         entry: Arc<Entry>,
@@ -81,7 +98,7 @@ impl Route {
                 response
             }
             // Nobody here has had a byte of it, so that it can be told as what it is.
-            Some(Failure::BrokenOff) | None => {
+            Some(Failure::BrokenOff | Failure::NoAnswer) | None => {
                 let handling = Handling::Forwarded(Forwarded {
                     detail: Some(Detail::BodyFailed),
                     ..Forwarded::default()

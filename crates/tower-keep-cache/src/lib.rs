@@ -5,6 +5,8 @@ mod answer;
 mod cache;
 mod engine;
 mod entry;
+mod errand;
+mod fallback;
 mod fill;
 mod future;
 mod hex;

@@ -9,7 +9,7 @@ use crate::{
     entry::Entry,
     fill::Failure,
     key::EntryKey,
-    policy::Portion,
+    policy::Serving,
     route::{Question, Route},
     tag::Tag,
     wanted::Wanted,
@@ -25,6 +25,8 @@ pub(crate) struct Looked {
     pub(crate) admission: Option<Admission>,
     /// Under which key, if not the page's.
     pub(crate) key: Option<EntryKey>,
+    /// There is something that may be served if the handler fails.
+    pub(crate) fallback: bool,
 }
 
 /// What is in this process, and answers the request.
@@ -57,16 +59,26 @@ pub(crate) async fn look(
     wanted: &Wanted,
     tags: &[Tag],
 ) -> Looked {
-    // What the client means may be newer than what is stored: the handler knows.
-    let good = |entry: &Entry| {
-        route.elsewhere(question, entry, headers).is_some()
-            || wanted.of_entry(entry) != Portion::Failed
-    };
+    let mut fallback = false;
     let mut key = route.variants.key(&question.key, headers);
     for _ in 0..ROUNDS {
         let asked = key.as_ref().unwrap_or(&question.key);
+        let mut good = |entry: &Entry| {
+            if route.elsewhere(question, entry, headers).is_some() {
+                return true;
+            }
+            match wanted.serving(entry, entry.age(Entry::now())) {
+                Serving::Fresh | Serving::StaleWhileRevalidate => true,
+                Serving::StaleIfError => {
+                    fallback = true;
+                    engine.is_backing_off(asked)
+                }
+                Serving::MustRevalidate => false,
+            }
+        };
         let admission = if question.directives.only_if_cached {
-            engine.only_look(asked, tags).await.map(Admission::Hit)
+            let found = engine.only_look(asked, tags).await;
+            found.filter(|hit| good(&hit.entry)).map(Admission::Hit)
         } else if question.authorized {
             Some(Box::pin(engine.admit_apart(asked, tags, good)).await)
         } else {
@@ -77,13 +89,20 @@ pub(crate) async fn look(
             .and_then(answer)
             .and_then(|entry| route.elsewhere(question, entry, headers));
         match other {
-            None => return Looked { admission, key },
+            None => {
+                return Looked {
+                    admission,
+                    key,
+                    fallback,
+                };
+            }
             Some(other) => key = Some(other),
         }
     }
     Looked {
         admission: Some(Admission::Alone(AloneReason::NotStorable)),
         key,
+        fallback: false,
     }
 }
 
@@ -93,7 +112,7 @@ fn answer(admission: &Admission) -> Option<&Entry> {
         Admission::Hit(hit) | Admission::Copy(Outcome::Entry(hit)) => Some(&hit.entry),
         Admission::Copy(Outcome::Failed(failure)) => match failure.downcast_ref() {
             Some(Failure::Answer(entry)) => Some(entry),
-            Some(Failure::BrokenOff) | None => None,
+            Some(Failure::BrokenOff | Failure::NoAnswer) | None => None,
         },
         Admission::Lead(_) | Admission::Alone(_) => None,
     }

@@ -12,10 +12,11 @@ use http_body::Body as HttpBody;
 use tower_keep_core::{Identity, SessionTouched, telemetry::target};
 
 use crate::{
+    entry::Entry,
     key::EntryKey,
     policy::{
-        Bypass, CacheStatus, Circumstances, RequestDirectives, Rules, Target, Template, Vary,
-        eligible, may_be_cached,
+        Bypass, CacheStatus, Circumstances, Lifetime, RequestDirectives, Rules, Target, Template,
+        Vary, eligible, jittered, may_be_cached, refreshes_early,
     },
     tag::Tag,
     variants::Variants,
@@ -28,11 +29,15 @@ pub(crate) struct Route {
     pub(crate) identity: Option<IdentityOf>,
     pub(crate) ignore_cookies: bool,
     pub(crate) ignore_request_directives: bool,
+    /// By up to this share what lives for the route's time lives shorter.
+    pub(crate) jitter: f64,
     pub(crate) key_headers: Vary,
     pub(crate) max_body: usize,
     pub(crate) max_variants: usize,
     pub(crate) name: Box<str>,
     pub(crate) rules: Rules,
+    /// How long a client waits for the handler where there is something stale to serve.
+    pub(crate) soft_deadline: Option<Duration>,
     pub(crate) tags: Vec<TagSource>,
     /// Shared by all copies: what one has learnt, all know.
     pub(crate) variants: Arc<Variants>,
@@ -81,6 +86,23 @@ impl Route {
         match (self.rules.ttl, inner) {
             (Some(own), Some(inner)) => Some(own.min(inner)),
             (own, inner) => own.or(inner),
+        }
+    }
+
+    /// Shortens a lifetime that the route has set.
+    pub(crate) fn jitter(&self, lifetime: &mut Lifetime, rules: &Rules) {
+        let set_here = [rules.ttl, rules.negative_ttl].contains(&Some(lifetime.fresh_for));
+        if set_here && !rules.strict && self.jitter > 0.0 {
+            lifetime.fresh_for = jittered(lifetime.fresh_for, self.jitter, random());
+        }
+    }
+
+    /// Whether an entry that may be served is to be refreshed: because it is stale, or a little before.
+    pub(crate) fn is_due(&self, entry: &Entry) -> bool {
+        let age = entry.age(Entry::now());
+        match entry.ttl.checked_sub(age) {
+            None | Some(Duration::ZERO) => true,
+            Some(remaining) => !self.rules.strict && refreshes_early(remaining, entry.took, random),
         }
     }
 
@@ -209,6 +231,12 @@ impl Route {
         }
         Bypass::Tag
     }
+}
+
+/// Evenly from 0 to 1.
+fn random() -> f64 {
+    // Without randomness nothing is wrong, only less even.
+    getrandom::u32().map_or(1.0, |random| f64::from(random) / f64::from(u32::MAX))
 }
 
 /// As the client sent it: a nested axum router cuts its prefix off, and two shops would share their pages.

@@ -7,7 +7,7 @@ use tower_keep_core::Body;
 use crate::{
     answer::without_body,
     entry::Entry,
-    policy::{Portion, Representation, keep_what_a_304_says, portion},
+    policy::{Portion, Representation, RequestDirectives, Serving, keep_what_a_304_says, portion},
     route::Question,
 };
 
@@ -18,6 +18,7 @@ pub(crate) struct Wanted {
     pub(crate) head: bool,
     /// The headers of its request, where some of them are conditions or ranges.
     conditions: Option<HeaderMap>,
+    directives: RequestDirectives,
 }
 
 impl Wanted {
@@ -25,6 +26,16 @@ impl Wanted {
         Self {
             head: *request.method() == Method::HEAD,
             conditions: question.conditional.then(|| request.headers().clone()),
+            directives: question.directives,
+        }
+    }
+
+    /// Whether an entry of this age is good enough for the client.
+    pub(crate) fn serving(&self, entry: &Entry, age: Duration) -> Serving {
+        match entry.stale.serving(age, entry.ttl, &self.directives) {
+            // What the client means may be newer than what is stored: the handler knows.
+            _ if self.of_entry(entry) == Portion::Failed => Serving::MustRevalidate,
+            serving => serving,
         }
     }
 

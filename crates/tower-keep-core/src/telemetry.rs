@@ -56,18 +56,17 @@ pub mod connection {
 /// It has the label `owner`: the layer's name; without one the route that was matched (feature `axum`), else `unnamed`;
 /// and `values` for what handlers ask for.
 pub mod cache {
-    /// Counter: requests that were looked up. Labels `owner`, and `result`: `hit`, `lead` (ran the handler for all who
-    /// waited), `copy` (of another one's run), `failure` (of another one's run), `unsatisfied` (nothing was stored, and
+    /// Counter: requests that were looked up. Labels `owner`, and `result`: `hit`, `stale` (a hit that
+    /// was not fresh any more), `lead` (ran the handler for all who waited), `copy` (of another one's run), `failure` (of another one's run), `unsatisfied` (nothing was stored, and
     /// the client wanted nothing else), or why it ran by itself: `not_storable`, `hit_for_miss`, `wait_timeout`, `full`,
     /// `nested`, `abandoned`.
     pub const REQUESTS: &str = "tower_keep_cache_requests_total";
-    /// Counter: requests with which the cache has nothing to do. Labels `owner`, and `reason`: `method`, `body`, `authorization`,
-    /// `identity`, `cookie`, `session`, `upgrade`, `grpc`, `host`, `no_store`,
-    /// `no_cache`, `tag`.
+    /// Counter: requests with which the cache has nothing to do. Labels `owner`, and `reason`: `method`, `body`,
+    /// `authorization`, `identity`, `cookie`, `session`, `upgrade`, `grpc`, `host`, `no_store`, `tag`.
     pub const BYPASSES: &str = "tower_keep_cache_bypasses_total";
     /// Counter: bytes of the bodies of answers that came from the cache or from another one's run. Label `owner`.
     pub const SERVED_BYTES: &str = "tower_keep_cache_served_bytes_total";
-    /// Counter: looks into the store that found nothing to serve. Label `cause`: `absent`, `invalidated`,
+    /// Counter: looks into the store that found nothing to serve. Label `cause`: `absent`, `stale`, `invalidated`,
     /// `tag_missing` (evicted), `other_incarnation` (the store was emptied), `tags_moved`, `undecodable`.
     pub const MISSES: &str = "tower_keep_cache_misses_total";
     /// Counter: fills. Label `outcome`: `stored`, `refused` (overtaken by an invalidation), `redis_away`, `blocked`

@@ -23,7 +23,6 @@ pub(crate) struct Fill {
     report: oneshot::Sender<Report>,
     unstored: Option<Unstored>,
     waited_for: bool,
-    #[allow(dead_code, reason = "not asked yet")]
     base: Option<Hit>,
     deadline: Instant,
 }
@@ -109,7 +108,6 @@ impl Fill {
         self.may_store() || self.waited_for
     }
 
-    #[allow(dead_code, reason = "not asked yet")]
     /// The entry that is there and was not good enough: the handler may be asked whether it still is.
     pub(crate) fn base(&self) -> Option<&Hit> {
         self.base.as_ref()

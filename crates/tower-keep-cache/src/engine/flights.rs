@@ -116,7 +116,6 @@ impl Flights {
         }
     }
 
-    #[allow(dead_code, reason = "not asked yet")]
     /// Begins a flight for one whom nobody need wait for. `None`: there is one, or too many are on their way.
     pub(super) fn open(
         &self,

@@ -17,7 +17,6 @@
 //! | `admission` | the way of a request through all of it |
 
 mod admission;
-#[allow(dead_code, reason = "not asked yet")]
 mod backoff;
 mod driver;
 mod fill;
@@ -27,7 +26,6 @@ mod hit_for_miss;
 mod lives;
 mod pending;
 mod place;
-#[allow(dead_code, reason = "not asked yet")]
 mod refresh;
 mod scope;
 mod settings;

@@ -5,6 +5,8 @@ use crate::entry::Entry;
 pub(crate) enum Failure {
     /// It answered with a server error.
     Answer(Box<Entry>),
+    /// It did not answer at all: an error of the service.
+    NoAnswer,
     /// It began an answer and did not end it.
     BrokenOff,
 }

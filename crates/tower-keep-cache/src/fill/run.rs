@@ -5,7 +5,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, StatusCode, header::SET_COOKIE, response::Parts};
+use http::{
+    Extensions, HeaderMap, Request, Response, StatusCode, header::SET_COOKIE, response::Parts,
+};
 use http_body::{Body as HttpBody, SizeHint};
 use tokio::{
     sync::oneshot,
@@ -30,7 +32,7 @@ use crate::{
     key::EntryKey,
     policy::{
         Answer, Detail, Forward, Forwarded, Handling, Keep, Lifetime, Rules, VariantId, Vary,
-        Verdict, judge, stored_headers,
+        Verdict, judge, life, stored_headers,
     },
     route::Route,
     store::Elsewhere,
@@ -108,10 +110,21 @@ impl Leader {
             () = deserted => return,
         };
         match answer {
+            Ok(response)
+                if response.status() == StatusCode::NOT_MODIFIED && self.base().is_some() =>
+            {
+                self.confirmed(response.into_parts().0, asked.elapsed(), head)
+                    .await;
+            }
             Ok(response) => self.answer(response, asked.elapsed(), head).await,
             Err(error) => {
-                // No answer, so there is no copy of it either: those who wait go on with a leader of their own.
-                drop(self);
+                // No answer, so there is no copy of it either: those who wait go on with a leader of their own, unless
+                // there is something to serve instead.
+                if self.base().is_some() {
+                    self.fill.fail(Arc::new(Failure::NoAnswer));
+                } else {
+                    drop(self);
+                }
                 let _ = head.send(Err(error));
             }
         }
@@ -151,8 +164,23 @@ impl Leader {
         }
     }
 
+    /// What is stored for this request, and not good enough any more.
+    pub(crate) fn base(&self) -> Option<&Entry> {
+        let base = self.fill.base().map(|base| &*base.entry);
+        base.filter(|entry| entry.kind == Kind::Response)
+    }
+
+    /// Why the handler is asked.
+    pub(super) fn forward(&self) -> Forward {
+        match self.base() {
+            None => self.why,
+            Some(base) if base.is_fresh(Entry::now()) => Forward::Request,
+            Some(_) => Forward::Stale,
+        }
+    }
+
     /// All tags of the entry but those that the scope collects.
-    fn tags(&self, parts: &Parts) -> Vec<TagId> {
+    pub(super) fn tags(&self, parts: &Parts) -> Vec<TagId> {
         let added = parts
             .extensions
             .get::<Tags>()
@@ -163,28 +191,10 @@ impl Leader {
 
     /// What is to be kept of this answer; `None` if it is only for the one who asked, or too large.
     fn keepsake(&self, parts: &Parts, size: &SizeHint, took: Duration) -> Option<Keepsake> {
-        let answer = Answer {
-            authorized: self.authorized,
-            delay: took,
-            rejected: parts.extensions.get::<Rejected>().is_some(),
-            session_touched: self.session_touched(),
-        };
-        let rules = Rules {
-            ttl: self.route.ttl(&parts.extensions),
-            ..self.route.rules
-        };
-        let verdict = judge(
-            parts.status,
-            &parts.headers,
-            answer,
-            &rules,
-            SystemTime::now(),
-        );
+        let rules = self.rules(&parts.extensions);
+        let verdict = self.judge(parts, took, &rules);
         let (purpose, withheld) = match verdict {
-            // Nothing is validated.
-            Verdict::Store(Keep { lifetime, .. })
-                if lifetime.stale.validate || lifetime.remaining().is_zero() =>
-            {
+            Verdict::Store(Keep { lifetime, .. }) if life(&lifetime, &parts.headers).is_zero() => {
                 return None;
             }
             Verdict::Store(Keep { lifetime, withheld }) => (Purpose::Store(lifetime), withheld),
@@ -200,7 +210,7 @@ impl Leader {
             (vary, id)
         });
         if let (Purpose::Store(lifetime), Some((vary, id))) = (&purpose, &variant) {
-            let (life, most) = (lifetime.remaining(), self.route.max_variants);
+            let (life, most) = (life(lifetime, &parts.headers), self.route.max_variants);
             if !self
                 .route
                 .variants
@@ -220,6 +230,29 @@ impl Leader {
         })
     }
 
+    pub(super) fn rules(&self, extensions: &Extensions) -> Rules {
+        Rules {
+            ttl: self.route.ttl(extensions),
+            ..self.route.rules
+        }
+    }
+
+    /// What becomes of an answer with this head.
+    pub(super) fn judge(&self, parts: &Parts, took: Duration, rules: &Rules) -> Verdict {
+        let answer = Answer {
+            authorized: self.authorized,
+            delay: took,
+            rejected: parts.extensions.get::<Rejected>().is_some(),
+            session_touched: self.session_touched(),
+        };
+        let now = SystemTime::now();
+        let mut verdict = judge(parts.status, &parts.headers, answer, rules, now);
+        if let Verdict::Store(keep) = &mut verdict {
+            self.route.jitter(&mut keep.lifetime, rules);
+        }
+        verdict
+    }
+
     fn announce(&self, parts: &mut Parts, size: &SizeHint, keepsake: Option<&Keepsake>) {
         // Only a body whose length is known beforehand cannot outgrow the limit any more.
         let stored = self.fill.may_store()
@@ -232,7 +265,7 @@ impl Leader {
         let forwarded = Forwarded {
             detail,
             stored,
-            why: self.why,
+            why: self.forward(),
             ..Forwarded::default()
         };
         self.route
@@ -298,20 +331,35 @@ impl Leader {
     async fn store(
         self,
         entry: Entry,
-        mut tags: Vec<TagId>,
+        tags: Vec<TagId>,
         lifetime: Lifetime,
         variant: Option<(Vary, VariantId)>,
     ) {
-        tags.extend(self.scope.tags());
         let elsewhere = self.elsewhere(variant);
-        let brought = Brought {
+        self.bring(entry, tags, lifetime, |brought| Brought {
+            elsewhere,
+            ..brought
+        })
+        .await;
+    }
+
+    pub(super) async fn bring(
+        self,
+        entry: Entry,
+        mut tags: Vec<TagId>,
+        lifetime: Lifetime,
+        how: impl FnOnce(Brought) -> Brought,
+    ) {
+        tags.extend(self.scope.tags());
+        let brought = how(Brought {
+            life: life(&lifetime, &entry.headers),
             entry: Arc::new(entry),
             tags,
-            life: lifetime.remaining(),
             renewed: false,
-            shared: true,
-            elsewhere,
-        };
+            // What must be confirmed each time is confirmed for its client.
+            shared: !lifetime.stale.validate && !lifetime.remaining().is_zero(),
+            elsewhere: None,
+        });
         let outcome = self.fill.bring(brought).await;
         tracing::trace!(target: target::CACHE, ?outcome, "filled");
     }
@@ -334,7 +382,7 @@ impl Leader {
         }
     }
 
-    fn session_touched(&self) -> bool {
+    pub(super) fn session_touched(&self) -> bool {
         self.session
             .as_ref()
             .is_some_and(SessionTouched::is_touched)
@@ -352,7 +400,12 @@ fn sets_cookie(captured: &Captured) -> bool {
     trailers.is_some_and(|trailers| trailers.contains_key(SET_COOKIE))
 }
 
-fn entry(status: StatusCode, headers: HeaderMap, captured: Captured, lifetime: Lifetime) -> Entry {
+pub(super) fn entry(
+    status: StatusCode,
+    headers: HeaderMap,
+    captured: Captured,
+    lifetime: Lifetime,
+) -> Entry {
     // Dated back by the age it came with, so that one subtraction gives its age at every hit.
     let age = u64::try_from(lifetime.age.as_millis()).unwrap_or(u64::MAX);
     Entry {

@@ -173,7 +173,6 @@ const fn bypass(why: Bypass) -> &'static str {
         Bypass::Host => "fwd=bypass; detail=host",
         Bypass::Tag => "fwd=bypass; detail=tag",
         Bypass::NoStore => "fwd=request; detail=no-store",
-        Bypass::NoCache => "fwd=request; detail=no-cache",
     }
 }
 

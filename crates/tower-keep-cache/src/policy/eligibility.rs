@@ -57,15 +57,13 @@ pub(crate) enum Bypass {
     Host,
     /// The client wants nothing stored.
     NoStore,
-    /// The client wants nothing that was stored.
-    NoCache,
     /// A tag of the route names a path parameter that this request does not have.
     Tag,
 }
 
 impl Bypass {
     /// In the order of their declaration.
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Method,
         Self::Body,
         Self::Authorization,
@@ -76,7 +74,6 @@ impl Bypass {
         Self::Grpc,
         Self::Host,
         Self::NoStore,
-        Self::NoCache,
         Self::Tag,
     ];
 
@@ -93,7 +90,6 @@ impl Bypass {
             Self::Grpc => "grpc",
             Self::Host => "host",
             Self::NoStore => "no_store",
-            Self::NoCache => "no_cache",
             Self::Tag => "tag",
         }
     }
@@ -146,9 +142,6 @@ pub(crate) fn eligible(headers: &HeaderMap, about: Circumstances) -> Result<Cach
     }
     if directives.no_store {
         return Err(Bypass::NoStore);
-    }
-    if directives.no_cache {
-        return Err(Bypass::NoCache);
     }
     Ok(Cacheable {
         authorized,
@@ -258,7 +251,6 @@ mod tests {
             (header::UPGRADE, "websocket", Bypass::Upgrade),
             (header::CONTENT_TYPE, "application/grpc+proto", Bypass::Grpc),
             (header::CACHE_CONTROL, "No-Store", Bypass::NoStore),
-            (header::CACHE_CONTROL, "no-cache", Bypass::NoCache),
         ];
         for (name, value, bypass) in cases {
             assert_eq!(

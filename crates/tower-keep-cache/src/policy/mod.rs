@@ -12,8 +12,9 @@
 //! | [`Template`] | the tags of a route |
 //! | [`CacheStatus`] | how the response says what was done |
 //! | [`portion`] | what of an answer a client gets, by its preconditions and ranges |
-//! | [`revalidation`] | how the handler is asked whether an answer is still good, and what a 304 changes in it |
-//! | [`early`] | whether a fresh entry is refreshed before its time |
+//! | [`ask_for_all`], [`is_about`], [`updated`] | how the handler is asked whether an answer is still good, and what a 304 changes in it |
+//! | [`life`] | how long an answer is kept beyond its freshness |
+//! | [`refreshes_early`] | whether a fresh entry is refreshed before its time |
 //!
 //! The rules are those of a shared cache (RFC 9111), with [`Rules::strict`] to the letter, else narrowed to what is safe
 //! for a handler that was not written with a cache in mind.
@@ -21,21 +22,20 @@
 #[allow(dead_code, reason = "not every way of an answer is gone yet")]
 mod cache_status;
 mod directives;
-#[allow(dead_code, reason = "not asked yet")]
 mod early;
 mod eligibility;
 mod freshness;
 mod http_date;
+mod jitter;
 mod multipart;
 mod not_modified;
 pub(crate) mod number;
 mod portion;
 mod precondition;
 mod range;
-#[allow(dead_code, reason = "not asked yet")]
+mod retention;
 mod revalidation;
 mod rules;
-#[allow(dead_code, reason = "what is stale is not served yet")]
 mod stale;
 mod status;
 mod stored_headers;
@@ -49,26 +49,28 @@ mod structured;
 mod target;
 mod targeted;
 mod template;
-#[allow(dead_code, reason = "not asked yet")]
 mod validator;
 mod vary;
 
-use self::http_date::http_date;
 pub(crate) use self::{
     cache_status::{CacheStatus, Detail, Forward, Forwarded, Handling},
     directives::{LONGEST, RequestDirectives, ResponseDirectives},
+    early::refreshes_early,
     eligibility::{Bypass, Circumstances, eligible, may_be_cached},
     freshness::Lifetime,
+    jitter::jittered,
     multipart::{Boundary, byteranges, content_range, unsatisfied_range},
     not_modified::keep_what_a_304_says,
     portion::{Portion, Representation, portion},
     range::Span,
-    revalidation::ask_for_all,
+    retention::life,
+    revalidation::{ask_for_all, is_about, updated},
     rules::Rules,
-    stale::Staleness,
+    stale::{Serving, Staleness},
     stored_headers::stored_headers,
     storing::{Answer, Keep, Verdict, judge},
     target::Target,
     template::Template,
     vary::{VariantId, Vary},
 };
+use self::{http_date::http_date, validator::Validators};

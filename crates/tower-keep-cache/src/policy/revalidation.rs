@@ -3,7 +3,7 @@ use std::time::SystemTime;
 use http::{
     HeaderMap, HeaderName,
     header::{
-        CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, ETAG, IF_MATCH, IF_MODIFIED_SINCE,
+        CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, DATE, ETAG, IF_MATCH, IF_MODIFIED_SINCE,
         IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, LAST_MODIFIED, RANGE,
     },
 };
@@ -79,6 +79,8 @@ pub(crate) fn is_about(stored: &HeaderMap, answer: &HeaderMap, now: SystemTime) 
 pub(crate) fn updated(stored: &HeaderMap, answer: &HeaderMap) -> HeaderMap {
     const OF_THE_BODY: [HeaderName; 3] = [CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE];
     let mut headers = stored.clone();
+    // It is as old as what has confirmed it (RFC 9111 section 4.2.3), and that is new if it does not say its date.
+    headers.remove(DATE);
     let news = stored_headers(answer, &ResponseDirectives::of(answer).withheld, false);
     for name in news.keys().filter(|name| !OF_THE_BODY.contains(name)) {
         headers.remove(name);

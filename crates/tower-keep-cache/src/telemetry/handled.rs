@@ -4,6 +4,8 @@ use crate::engine::{Admission, AloneReason, Outcome};
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Handled {
     Hit,
+    /// Answered with what was stored and not fresh any more.
+    Stale,
     /// Ran the handler for all who waited.
     Lead,
     /// Got a copy of another one's answer.
@@ -22,8 +24,9 @@ pub(crate) enum Handled {
 
 impl Handled {
     /// In the order of their declaration.
-    pub(super) const ALL: [Self; 11] = [
+    pub(super) const ALL: [Self; 12] = [
         Self::Hit,
+        Self::Stale,
         Self::Lead,
         Self::Copy,
         Self::Failure,
@@ -39,6 +42,7 @@ impl Handled {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Hit => "hit",
+            Self::Stale => "stale",
             Self::Lead => "lead",
             Self::Copy => "copy",
             Self::Failure => "failure",

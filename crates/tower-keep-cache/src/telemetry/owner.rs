@@ -6,6 +6,7 @@ use std::sync::{
 use super::Handled;
 use crate::{
     engine::{Admission, Hit, Outcome},
+    entry::Entry,
     policy::Bypass,
 };
 
@@ -44,7 +45,10 @@ impl Owner {
 
     pub(crate) fn hit(&self, hit: &Hit) {
         self.serve(hit);
-        self.handled(Handled::Hit);
+        self.handled(match hit.entry.is_fresh(Entry::now()) {
+            true => Handled::Hit,
+            false => Handled::Stale,
+        });
     }
 
     pub(crate) fn handled(&self, handled: Handled) {
