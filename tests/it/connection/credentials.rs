@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use testkit::{Capability, RedisServer, eventually, require, resp::Client};
+use testkit::{Capability, RedisCluster, RedisServer, eventually, require, resp::Client};
 use tower_keep_core::connection::{
     Cause, ClassHealth, CommandError, ConnectionManager, Credentials, Profile, SetOptions,
 };
@@ -195,4 +195,33 @@ async fn a_provider_that_fails_is_asked_again_and_quoted() {
     *good.lock().unwrap() = true;
     manager.connected(SOON).await.unwrap();
     assert_eq!(redis.get("key".into()).await, Ok(None));
+}
+
+/// The connection that asks for the map, and that to each master.
+#[tokio::test]
+async fn every_node_of_a_cluster_is_given_them() {
+    let cluster = RedisCluster::start().await;
+    for node in cluster.nodes() {
+        user(&mut node.client().await, "app", "secret").await;
+    }
+    let fetched = Arc::new(AtomicUsize::new(0));
+    let fetch = {
+        let fetched = Arc::clone(&fetched);
+        move || {
+            fetched.fetch_add(1, Ordering::SeqCst);
+            async { Ok(Credentials::user("app", "secret")) }
+        }
+    };
+    let manager = ConnectionManager::builder(&(cluster.url() + PATIENT))
+        .unwrap()
+        .credentials(fetch, None)
+        .open()
+        .unwrap();
+    let _redis = attach(&manager, &Profile::SESSION);
+    manager.connected(SOON).await.unwrap();
+    for node in cluster.nodes() {
+        let clients = node.client().await.words("CLIENT LIST").await;
+        assert!(clients.text().contains(" user=app "), "{clients:?}");
+    }
+    assert!(fetched.load(Ordering::SeqCst) >= cluster.nodes().len());
 }

@@ -1,7 +1,7 @@
 //! The masters of a cluster come and go, each for itself.
 
 use testkit::{RedisCluster, RedisServer, eventually};
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, time::timeout};
 use tower_keep_core::connection::{
     Cause, Class, ClassHealth, CommandError, ConnectionManager, Profile, Redis,
 };
@@ -342,4 +342,48 @@ async fn many_that_are_sent_on_do_not_ask_for_the_map() {
     // The test's own questions, and one reading every 50 ms at most.
     let most = 50 + began.elapsed().as_millis() / 50;
     assert!(asked <= most, "{asked} readings of the map");
+}
+
+/// As where the machines of a cluster are renumbered: the nodes are the same, and are somewhere else.
+#[tokio::test]
+async fn masters_that_announce_another_address_are_followed() {
+    let cluster = RedisCluster::start().await;
+    let url = format!("{}?stall_age=5s&command_timeout=5s", cluster.url());
+    let (manager, redis) = connect(&url, &Profile::SESSION).await;
+    let loads = loads(&redis);
+    all_serve(&loads, 10).await;
+    let life = redis.life();
+    for node in cluster.nodes() {
+        let mut client = node.client().await;
+        for setting in [
+            "cluster-announce-hostname localhost",
+            "cluster-preferred-endpoint-type hostname",
+        ] {
+            let reply = client.words(&format!("CONFIG SET {setting}")).await;
+            assert!(!reply.is_error(), "{setting}: {reply:?}");
+        }
+    }
+    eventually(SOON, async || redis.life() > life).await;
+    all_serve(&loads, 50).await;
+    manager.connected(SOON).await.unwrap();
+    are_connected(cluster.nodes(), 1).await;
+    assert_eq!(loads.iter().map(Load::paid).sum::<u64>(), 0);
+}
+
+#[test]
+fn when_its_runtime_ends_so_do_all_connections() {
+    let runtime = || tokio::runtime::Runtime::new().unwrap();
+    let other = runtime();
+    let cluster = other.block_on(RedisCluster::start());
+    let first = runtime();
+    let (manager, redis) = first.block_on(connect(&cluster.url(), &Profile::CACHE));
+    assert_eq!(other.block_on(redis.get("key".into())), Ok(None));
+    drop(first);
+    other.block_on(async {
+        for tag in TAGS {
+            assert_eq!(redis.get(tag.into()).await, Err(CommandError::Closed));
+        }
+        timeout(SOON, manager.close()).await.unwrap();
+        are_connected(cluster.nodes(), 0).await;
+    });
 }

@@ -183,6 +183,9 @@ impl fmt::Display for ClassHealth {
 }
 
 /// The health of a manager's Redis, as its gate sees it. `Display` is for people and readiness endpoints.
+///
+/// A cluster is up when all its masters are; when some are away the cause is [`Cause::Masters`], and operations on the
+/// others' keys are sent all the same.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[allow(clippy::exhaustive_structs, reason = "one field for each class")]
 pub struct Health {
