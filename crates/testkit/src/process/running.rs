@@ -59,6 +59,11 @@ impl Running {
         clock::poll(limit, || self.exited().transpose()).is_some()
     }
 
+    /// SIGTERM, which asks it to end in order; returns at once.
+    pub fn terminate(&self) {
+        let _ = kill_process(self.pid, Signal::TERM);
+    }
+
     /// SIGSTOP: it keeps its sockets and connections, and answers nobody. Returns when it has stopped.
     pub fn pause(&self) {
         self.each(Signal::STOP);

@@ -32,6 +32,7 @@ mod not_modified;
 pub(crate) mod number;
 mod portion;
 mod precondition;
+mod query;
 mod range;
 mod retention;
 mod revalidation;
