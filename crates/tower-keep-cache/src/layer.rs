@@ -10,12 +10,13 @@ use tower_layer::Layer;
 use crate::{
     Cache,
     engine::Engine,
-    policy::{CacheStatus, LONGEST, Rules, Template, Vary},
+    policy::{CacheStatus, LONGEST, Query, Rules, Template, Vary},
     route::{IdentityOf, Route, TagSource},
     service::ResponseCache,
     tag::Tag,
 };
 
+mod resource;
 mod rules;
 
 /// So many variants of one page are kept, unless the route says otherwise.
@@ -75,8 +76,8 @@ const MAX_VARIANTS: usize = 16;
 ///
 /// # What tells entries apart
 ///
-/// The scheme (where the request line says it, as in HTTP/2), the host, the path and the query as the client sent them,
-/// the layer's [`name`](Self::name), and with [`by_identity`](Self::by_identity) who asks. **Whatever else the handler
+/// The scheme (where the request line says it, as in HTTP/2), the host, the path and the query as the client sent them
+/// ([`query_keys`](Self::query_keys) and [`sorted_query`](Self::sorted_query) say less), the layer's [`name`](Self::name), and with [`by_identity`](Self::by_identity) who asks. **Whatever else the handler
 /// reads from a request must not change its answer**, or must be said in `Vary`: this includes `X-Forwarded-Host` and
 /// its kin. A path that was rewritten on the way counts in both forms. What the client sent is known inside of axum's
 /// routers, with the feature `axum`; elsewhere only what has arrived is, and where something cuts prefixes off, layers
@@ -111,6 +112,7 @@ impl ResponseCacheLayer {
     fn new(engine: Arc<Engine>) -> Self {
         let route = Route {
             cache_status: CacheStatus::new("tower-keep").expect("the name is a token"),
+            hosts: Box::default(),
             identity: None,
             ignore_cookies: false,
             ignore_request_directives: false,
@@ -119,6 +121,7 @@ impl ResponseCacheLayer {
             max_body: engine.settings.max_entry_bytes,
             max_variants: MAX_VARIANTS,
             name: Box::default(),
+            query: Query::default(),
             rules: Rules::default(),
             soft_deadline: None,
             tags: Vec::new(),

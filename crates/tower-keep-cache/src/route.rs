@@ -15,8 +15,8 @@ use crate::{
     entry::Entry,
     key::EntryKey,
     policy::{
-        Bypass, CacheStatus, Circumstances, Lifetime, RequestDirectives, Rules, Target, Template,
-        Vary, eligible, jittered, may_be_cached, refreshes_early,
+        Bypass, CacheStatus, Circumstances, Lifetime, Query, RequestDirectives, Rules, Target,
+        Template, Vary, eligible, jittered, may_be_cached, refreshes_early,
     },
     tag::Tag,
     variants::Variants,
@@ -26,6 +26,8 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(crate) struct Route {
     pub(crate) cache_status: CacheStatus,
+    /// In lower case; none: any.
+    pub(crate) hosts: Box<[Box<str>]>,
     pub(crate) identity: Option<IdentityOf>,
     pub(crate) ignore_cookies: bool,
     pub(crate) ignore_request_directives: bool,
@@ -35,6 +37,7 @@ pub(crate) struct Route {
     pub(crate) max_body: usize,
     pub(crate) max_variants: usize,
     pub(crate) name: Box<str>,
+    pub(crate) query: Query,
     pub(crate) rules: Rules,
     /// How long a client waits for the handler where there is something stale to serve.
     pub(crate) soft_deadline: Option<Duration>,
@@ -138,8 +141,22 @@ impl Route {
             session_touched: session.is_some_and(SessionTouched::is_touched),
             strict: self.rules.strict,
         };
+        if let Query::Listed(_) = self.query {
+            // A request that the cache has no part in stays as it is.
+            eligible(request.headers(), about)?;
+            reduce(request, &self.query);
+        }
         let cacheable = eligible(request.headers(), about)?;
-        let target = Target::of(sent_uri(request), request.uri(), cacheable.host)?;
+        let (sent, here) = (sent_uri(request), request.uri());
+        let target = Target::of(sent, here, cacheable.host, &self.query)?;
+        if !self.hosts.is_empty()
+            && !self
+                .hosts
+                .iter()
+                .any(|host| host.as_bytes() == &*target.host)
+        {
+            return Err(Bypass::Host);
+        }
         Ok(Question {
             authorized: cacheable.authorized,
             conditional: cacheable.conditional,
@@ -237,6 +254,22 @@ impl Route {
 fn random() -> f64 {
     // Without randomness nothing is wrong, only less even.
     getrandom::u32().map_or(1.0, |random| f64::from(random) / f64::from(u32::MAX))
+}
+
+/// Takes from the request what is not in its key.
+fn reduce<B>(request: &mut Request<B>, query: &Query) {
+    if let Some(uri) = query.reduced(request.uri()) {
+        *request.uri_mut() = uri;
+    }
+    #[cfg(feature = "axum")]
+    if let Some(sent) = request
+        .extensions_mut()
+        .get_mut::<axum::extract::OriginalUri>()
+    {
+        if let Some(uri) = query.reduced(&sent.0) {
+            sent.0 = uri;
+        }
+    }
 }
 
 /// As the client sent it: a nested axum router cuts its prefix off, and two shops would share their pages.

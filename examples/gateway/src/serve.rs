@@ -59,9 +59,22 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), ServeError> {
 fn open(caching: Caching) -> Result<(ResponseCacheLayer, ConnectionManager), ServeError> {
     let redis = caching.redis.open().map_err(ServeError::Redis)?;
     let mut layer = Cache::new(redis.clone()).layer();
+    if caching.strict {
+        layer = layer.strict();
+    }
     if let Some(ttl) = caching.ttl {
         layer = layer.ttl(ttl);
     }
+    if let Some(window) = caching.stale_while_revalidate {
+        layer = layer.stale_while_revalidate(window);
+    }
+    if let Some(window) = caching.stale_if_error {
+        layer = layer.stale_if_error(window);
+    }
+    layer = match &caching.key_query {
+        None => layer.sorted_query(),
+        Some(names) => layer.query_keys(names.iter().map(String::as_str)),
+    };
     Ok((layer, redis))
 }
 

@@ -162,8 +162,19 @@ impl Said {
 
     fn settle(self, mut problems: Vec<String>) -> Result<Settings, SettingsError> {
         let profile = self.profile.unwrap_or(Profile::Default);
-        // In the strict profile nothing is assumed, but what is said holds.
-        let unless_strict = |default| (profile != Profile::Strict).then_some(default);
+        // Each response says for itself how long it is good.
+        let strict = profile == Profile::Strict;
+        let unless_strict = |default| (!strict).then_some(default);
+        let assumed = [
+            ("ttl", self.ttl),
+            ("swr", self.stale_while_revalidate),
+            ("stale-if-error", self.stale_if_error),
+        ];
+        for (name, said) in assumed {
+            if strict && said.flatten().is_some() {
+                problems.push(format!("--{name} has no meaning with --cache strict"));
+            }
+        }
         if self.upstream.is_none() && !problems.iter().any(|text| text.starts_with("--upstream:")) {
             problems.push("--upstream is missing".to_owned());
         }
@@ -177,7 +188,7 @@ impl Said {
             }
             (profile, Some(redis)) => Some(Caching {
                 redis,
-                strict: profile == Profile::Strict,
+                strict,
                 ttl: self.ttl.unwrap_or_else(|| unless_strict(DEFAULT_TTL)),
                 stale_while_revalidate: self
                     .stale_while_revalidate
@@ -296,18 +307,15 @@ mod tests {
     }
 
     #[test]
-    fn the_strict_profile_assumes_nothing_but_takes_what_is_said() {
+    fn the_strict_profile_assumes_nothing() {
         let strict = ["--upstream=http://app", "--redis=memory:", "--cache=strict"];
         let caching = read(&strict).unwrap().caching.unwrap();
         assert_eq!(caching.ttl, None);
         assert_eq!(caching.stale_while_revalidate, None);
         assert_eq!(caching.stale_if_error, None);
 
-        let caching = read(&[&strict[..], &["--ttl", "5s"]].concat());
-        assert_eq!(
-            caching.unwrap().caching.unwrap().ttl,
-            Some(Duration::from_secs(5))
-        );
+        let error = read(&[&strict[..], &["--ttl", "5s", "--swr", "off"]].concat()).unwrap_err();
+        assert_eq!(error, "--ttl has no meaning with --cache strict");
     }
 
     #[test]

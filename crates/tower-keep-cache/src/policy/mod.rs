@@ -3,7 +3,7 @@
 //! | | decides |
 //! |---|---|
 //! | [`may_be_cached`], [`eligible`] | whether a request has to do with the cache at all |
-//! | [`Target`] | what of the request line is part of the key |
+//! | [`Target`], [`Query`] | what of the request line is part of the key |
 //! | [`judge`] | what becomes of a response: stored for how long, a failure, or nobody else's |
 //! | [`Rules`] | what the route says about that |
 //! | [`Staleness`] | how what is stored may be used, fresh and later |
@@ -63,6 +63,7 @@ pub(crate) use self::{
     multipart::{Boundary, byteranges, content_range, unsatisfied_range},
     not_modified::keep_what_a_304_says,
     portion::{Portion, Representation, portion},
+    query::Query,
     range::Span,
     retention::life,
     revalidation::{ask_for_all, is_about, updated},

@@ -2,14 +2,67 @@
 
 use std::borrow::Cow;
 
+use http::{Uri, uri::PathAndQuery};
 use percent_encoding::percent_decode;
 
-/// The query in the order of its parameters' names, without those that `listed` does not name; `None` lists all.
+/// Which parameters of a query tell entries apart.
 ///
 /// The text stays as it was written: two spellings of one parameter are two entries, which costs a miss; a spelling
 /// that were taken for another one could cost a wrong answer. Names are compared decoded, because that is how the
 /// handler sees them: of `a=1&%61=2` it may read the first or the last, so that such parameters keep their order.
-pub(crate) fn canonical<'a>(query: &'a str, listed: Option<&[Box<str>]>) -> Cow<'a, str> {
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Query {
+    /// All of them, in the order in which they came.
+    #[default]
+    AsSent,
+    /// All of them, in the order of their names.
+    Sorted,
+    /// These, in the order of their names; no other one reaches the handler.
+    Listed(Box<[Box<str>]>),
+}
+
+impl Query {
+    /// What stands for this path and query in a key.
+    pub(crate) fn key<'a>(&self, path_and_query: &'a str) -> Cow<'a, str> {
+        match (self, path_and_query.split_once('?')) {
+            (Self::AsSent, _) | (_, None) => Cow::Borrowed(path_and_query),
+            (Self::Sorted, Some((path, query))) => self.join(path_and_query, path, query),
+            // What reaches the handler is in the key as it is.
+            (Self::Listed(_), Some(_)) => Cow::Borrowed(path_and_query),
+        }
+    }
+
+    /// The target without the parameters that are not in the key, if it has such.
+    ///
+    /// What the handler sees of a request and the key does not say would be in everybody's answer.
+    pub(crate) fn reduced(&self, uri: &Uri) -> Option<Uri> {
+        let (Self::Listed(_), Some(given)) = (self, uri.path_and_query()) else {
+            return None;
+        };
+        let (path, query) = given.as_str().split_once('?')?;
+        let Cow::Owned(reduced) = self.join(given.as_str(), path, query) else {
+            return None;
+        };
+        let mut parts = uri.clone().into_parts();
+        parts.path_and_query = Some(PathAndQuery::try_from(reduced).ok()?);
+        Uri::from_parts(parts).ok()
+    }
+
+    fn join<'a>(&self, whole: &'a str, path: &str, query: &'a str) -> Cow<'a, str> {
+        let listed = match self {
+            Self::Listed(listed) => Some(&**listed),
+            Self::AsSent | Self::Sorted => None,
+        };
+        match canonical(query, listed) {
+            Cow::Borrowed(_) => Cow::Borrowed(whole),
+            Cow::Owned(query) if query.is_empty() => Cow::Owned(path.to_owned()),
+            Cow::Owned(query) => Cow::Owned(format!("{path}?{query}")),
+        }
+    }
+}
+
+/// The query in the order of its parameters' names, without those that `listed` does not name; `None` lists all.
+fn canonical<'a>(query: &'a str, listed: Option<&[Box<str>]>) -> Cow<'a, str> {
     let mut parameters: Vec<(Cow<'a, [u8]>, &'a str)> = query
         .split('&')
         .map(|parameter| (name(parameter), parameter))
@@ -80,6 +133,30 @@ mod tests {
         assert_eq!(canonical("pag%65=2&a+b=1&a%20b"), "a+b=1&a%20b&pag%65=2");
         assert_eq!(canonical("utm=1"), "");
         assert_eq!(canonical("page=2"), "page=2");
+    }
+
+    #[test]
+    fn only_what_is_listed_reaches_the_handler() {
+        let query = Query::Listed(listed(&["page"]).into());
+        let reduced = |uri: &'static str| query.reduced(&Uri::from_static(uri));
+        let text = |uri| reduced(uri).map(|uri| uri.to_string());
+        assert_eq!(text("/list?utm=1&page=2").as_deref(), Some("/list?page=2"));
+        assert_eq!(
+            text("https://a.example/?utm").as_deref(),
+            Some("https://a.example/")
+        );
+        assert_eq!(text("/list?").as_deref(), Some("/list"));
+        assert_eq!(text("/list?page=2"), None);
+        assert_eq!(text("/list"), None);
+        assert_eq!(query.key("/list?page=2"), "/list?page=2");
+    }
+
+    #[test]
+    fn a_sorted_query_is_sorted_in_the_key_alone() {
+        let uri = Uri::from_static("/list?b&a");
+        assert_eq!(Query::Sorted.reduced(&uri), None);
+        assert_eq!(Query::Sorted.key("/list?b&a"), "/list?a&b");
+        assert_eq!(Query::AsSent.key("/list?b&a"), "/list?b&a");
     }
 
     proptest! {

@@ -2,21 +2,21 @@ use std::{borrow::Cow, ptr};
 
 use http::{HeaderValue, Uri};
 
-use super::Bypass;
+use super::{Bypass, Query};
 
 /// What of the request line tells one resource from another: the scheme if it is said (HTTP/2 does), the host in lower
 /// case, and path and query as they came, from the client and here.
 ///
-/// Nothing is decoded or sorted: two spellings of one resource cost a second entry, while one entry for two resources
+/// Nothing is decoded, nor sorted unless the route says so: two spellings of one resource cost a second entry, while one entry for two resources
 /// would be a leak.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Target<'a> {
     pub(crate) scheme: &'a str,
     pub(crate) host: Cow<'a, [u8]>,
-    pub(crate) path_and_query: &'a str,
+    pub(crate) path_and_query: Cow<'a, str>,
     /// Path and query as they have come here, if that is not as they were sent. A router that cuts off a prefix leaves
     /// what the sent ones say anyway; a layer that chooses a page by the client's language does not.
-    pub(crate) rewritten: &'a str,
+    pub(crate) rewritten: Cow<'a, str>,
 }
 
 impl<'a> Target<'a> {
@@ -26,6 +26,7 @@ impl<'a> Target<'a> {
         sent: &'a Uri,
         here: &'a Uri,
         host: Option<&'a HeaderValue>,
+        query: &Query,
     ) -> Result<Self, Bypass> {
         let path_and_query = path_and_query(sent);
         let arrived = self::path_and_query(here);
@@ -33,8 +34,11 @@ impl<'a> Target<'a> {
         Ok(Self {
             scheme: sent.scheme_str().unwrap_or_default(),
             host: host_of(sent, host)?,
-            path_and_query,
-            rewritten: if is_rewritten { arrived } else { "" },
+            path_and_query: query.key(path_and_query),
+            rewritten: match is_rewritten {
+                true => query.key(arrived),
+                false => Cow::Borrowed(""),
+            },
         })
     }
 }
@@ -75,10 +79,10 @@ mod tests {
 
     fn target(uri: &'static str, host: Option<&'static str>) -> Result<(String, String), Bypass> {
         let (uri, host) = (Uri::from_static(uri), host.map(HeaderValue::from_static));
-        let target = Target::of(&uri, &uri, host.as_ref())?;
+        let target = Target::of(&uri, &uri, host.as_ref(), &Query::AsSent)?;
         assert_eq!(target.rewritten, "");
         let host = String::from_utf8(target.host.into_owned()).unwrap();
-        Ok((host, target.path_and_query.to_owned()))
+        Ok((host, target.path_and_query.into_owned()))
     }
 
     #[test]
@@ -99,9 +103,9 @@ mod tests {
             Uri::from_static("https://shop.example/about?x"),
             Uri::from_static("/en/about?x"),
         );
-        let target = Target::of(&sent, &here, None).unwrap();
+        let target = Target::of(&sent, &here, None, &Query::AsSent).unwrap();
         assert_eq!(
-            (target.scheme, target.path_and_query, target.rewritten),
+            (target.scheme, &*target.path_and_query, &*target.rewritten),
             ("https", "/about?x", "/en/about?x")
         );
     }

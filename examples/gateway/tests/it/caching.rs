@@ -64,7 +64,10 @@ async fn a_page_that_says_nothing_is_made_once_by_default() {
     assert_eq!(gateway.get("/").await.body(), "page");
     let hit = gateway.get("/").await;
     assert_eq!(hit.body(), "page");
-    assert!(hit.field("cache-status").unwrap().contains("; hit; ttl="), "{hit:?}");
+    assert!(
+        hit.field("cache-status").unwrap().contains("; hit; ttl="),
+        "{hit:?}"
+    );
     assert_eq!(told.asked().len(), 1);
 }
 
@@ -95,7 +98,10 @@ async fn the_strict_profile_stores_what_says_so_and_nothing_else() {
 
 #[tokio::test]
 async fn by_default_a_cookie_is_nobody_elses() {
-    let told = Told::to_say(&page("cache-control: max-age=60\r\nset-cookie: session=1\r\n")).await;
+    let told = Told::to_say(&page(
+        "cache-control: max-age=60\r\nset-cookie: session=1\r\n",
+    ))
+    .await;
     let gateway = told.behind(DEFAULT).await;
     gateway.get("/").await;
     gateway.get("/").await;
@@ -117,7 +123,11 @@ async fn a_stale_page_is_better_than_an_error() {
         drop(told.upstream);
         let stale = gateway.get("/").await;
         assert_eq!(stale.body(), "page", "{profile:?} {stale:?}");
-        assert!(stale.field("age").is_some_and(|age| age.parse::<u64>().unwrap() >= 100));
+        assert!(
+            stale
+                .field("age")
+                .is_some_and(|age| age.parse::<u64>().unwrap() >= 100)
+        );
     }
 }
 
@@ -153,7 +163,10 @@ async fn a_page_that_must_not_be_served_stale_is_not() {
 
 #[tokio::test]
 async fn a_stale_page_is_asked_about_and_not_made_again() {
-    let told = Told::to_say(&page("cache-control: max-age=60\r\nage: 100\r\netag: \"1\"\r\n")).await;
+    let told = Told::to_say(&page(
+        "cache-control: max-age=60\r\nage: 100\r\netag: \"1\"\r\n",
+    ))
+    .await;
     let gateway = told.behind(STRICT).await;
     assert_eq!(gateway.get("/").await.body(), "page");
     told.say("HTTP/1.1 304 Not Modified\r\ncache-control: max-age=60\r\netag: \"1\"\r\n\r\n");
@@ -173,7 +186,11 @@ async fn a_write_passes_and_the_page_is_made_again() {
     gateway.get("/page").await;
     assert_eq!(
         told.asked(),
-        ["GET /page HTTP/1.1", "PUT /page HTTP/1.1", "GET /page HTTP/1.1"]
+        [
+            "GET /page HTTP/1.1",
+            "PUT /page HTTP/1.1",
+            "GET /page HTTP/1.1"
+        ]
     );
 }
 

@@ -10,6 +10,7 @@ mod metrics;
 mod nested;
 mod portions;
 mod profiles;
+mod resources;
 mod serving;
 mod site;
 mod stampede;
