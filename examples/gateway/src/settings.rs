@@ -186,7 +186,7 @@ impl Said {
                 }
                 None
             }
-            (profile, Some(redis)) => Some(Caching {
+            (_, Some(redis)) => Some(Caching {
                 redis,
                 strict,
                 ttl: self.ttl.unwrap_or_else(|| unless_strict(DEFAULT_TTL)),

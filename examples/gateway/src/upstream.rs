@@ -1,18 +1,18 @@
 //! The upstream as a tower service: what it is asked, and what is answered in its stead when it cannot.
 
 use std::convert::Infallible;
-use std::error::Error;
+use std::error::Error as _;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Method, Request, Response, StatusCode, Uri, Version};
-use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tower::Service;
 
@@ -27,7 +27,9 @@ const IDLE: Duration = Duration::from_secs(4);
 /// Sends requests to one authority, over connections that are kept.
 #[derive(Clone, Debug)]
 pub(crate) struct Upstream {
-    client: Client<HttpConnector, Body>,
+    kept: Client<HttpConnector, Body>,
+    /// Connects anew for each request.
+    anew: Client<HttpConnector, Body>,
     authority: Authority,
     timeout: Duration,
 }
@@ -35,7 +37,7 @@ pub(crate) struct Upstream {
 /// Why the upstream has given no answer. The reason in words is for the log: clients need not know the inside.
 #[derive(Debug)]
 enum Silence {
-    Unreachable(hyper_util::client::legacy::Error),
+    Unreachable(Error),
     TimedOut(Duration),
     Tunnel,
     Target,
@@ -48,12 +50,16 @@ impl Upstream {
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
         connector.set_nodelay(true);
-        let client = Client::builder(TokioExecutor::new())
+        let anew = Client::builder(TokioExecutor::new())
+            .pool_max_idle_per_host(0)
+            .build(connector.clone());
+        let kept = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
             .build(connector);
         Self {
-            client,
+            kept,
+            anew,
             authority,
             timeout,
         }
@@ -77,17 +83,37 @@ impl Upstream {
         Ok(Request::from_parts(parts, body))
     }
 
+    /// A kept connection may be closed by the upstream just when a request is on its way. One that may be repeated
+    /// and has no body then goes over a new one (RFC 9110 §9.2.2), any other is never sent twice.
+    async fn send(&self, request: Request<Body>) -> Result<Response<Body>, Error> {
+        let again = (request.method().is_idempotent() && request.body().is_end_stream())
+            .then(|| bodiless(&request));
+        let answered = match (self.kept.request(request).await, again) {
+            (Err(error), Some(again)) if !error.is_connect() => self.anew.request(again).await,
+            (answered, _) => answered,
+        };
+        answered.map(|response| response.map(Body::new))
+    }
+
     async fn ask(self, request: Request<Body>) -> Result<Response<Body>, Silence> {
         let request = self.forward(request)?;
-        let answer = tokio::time::timeout(self.timeout, self.client.request(request));
+        let answer = tokio::time::timeout(self.timeout, self.send(request));
         let mut response = answer
             .await
             .map_err(|_| Silence::TimedOut(self.timeout))?
             .map_err(Silence::Unreachable)?;
         hop_by_hop::remove(response.headers_mut());
         *response.version_mut() = Version::HTTP_11;
-        Ok(response.map(Body::new))
+        Ok(response)
     }
+}
+
+fn bodiless(request: &Request<Body>) -> Request<Body> {
+    let mut copy = Request::new(Body::empty());
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.headers_mut() = request.headers().clone();
+    copy
 }
 
 impl Service<Request<Body>> for Upstream {

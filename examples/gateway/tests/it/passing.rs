@@ -11,7 +11,7 @@ async fn echo() -> Upstream {
     Upstream::answering(|head| {
         let head = head.trim_end();
         format!(
-            "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{head}",
+            "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{head}",
             head.len()
         )
         .into_bytes()
