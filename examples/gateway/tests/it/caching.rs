@@ -177,24 +177,6 @@ async fn a_stale_page_is_asked_about_and_not_made_again() {
 }
 
 #[tokio::test]
-async fn a_write_passes_and_the_page_is_made_again() {
-    let told = Told::to_say(&page("cache-control: max-age=60\r\n")).await;
-    let gateway = told.behind(DEFAULT).await;
-    gateway.get("/page").await;
-    let write = "PUT /page HTTP/1.1\r\nhost: shop.example\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
-    assert_eq!(gateway.ask(write).await.status(), "200");
-    gateway.get("/page").await;
-    assert_eq!(
-        told.asked(),
-        [
-            "GET /page HTTP/1.1",
-            "PUT /page HTTP/1.1",
-            "GET /page HTTP/1.1"
-        ]
-    );
-}
-
-#[tokio::test]
 async fn the_order_of_a_query_does_not_matter() {
     let told = Told::to_say(&page("")).await;
     let gateway = told.behind(DEFAULT).await;
