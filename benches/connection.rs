@@ -16,7 +16,7 @@ use std::time::Duration;
 use gungraun::prelude::*;
 use tower_keep::breaker::{BreakerConfig, Outcome, StateMachine};
 
-use setup::{Connected, REQUESTS};
+use setup::{Away, Bare, Connected, REQUESTS};
 
 fn breaker(stall_after: Option<Duration>) -> StateMachine {
     let breaker =
@@ -47,6 +47,52 @@ fn get(stored: Connected) -> Connected {
     stored
 }
 
+// The client library alone, which checks byte strings for UTF-8 and would send again after a reconnect.
+#[library_benchmark]
+#[bench::bytes_1k(args = [1024], setup = Bare::with)]
+#[bench::bytes_100k(args = [100 * 1024], setup = Bare::with)]
+fn bare_get(stored: Bare) -> Bare {
+    stored.get(REQUESTS);
+    stored
+}
+
+#[library_benchmark]
+#[bench::bytes_1k(args = [1024], setup = Connected::with)]
+fn script(stored: Connected) -> Connected {
+    stored.script(REQUESTS);
+    stored
+}
+
+#[library_benchmark]
+#[bench::bytes_1k(args = [1024], setup = Bare::with)]
+fn bare_script(stored: Bare) -> Bare {
+    stored.script(REQUESTS);
+    stored
+}
+
+// Three keys.
+#[library_benchmark]
+#[bench::bytes_1k(args = [1024], setup = Connected::with)]
+fn mget(stored: Connected) -> Connected {
+    stored.mget(REQUESTS);
+    stored
+}
+
+#[library_benchmark]
+#[bench::bytes_1k(args = [1024], setup = Bare::with)]
+fn bare_mget(stored: Bare) -> Bare {
+    stored.mget(REQUESTS);
+    stored
+}
+
+// What a GET costs while the manager knows that Redis is away.
+#[library_benchmark]
+#[bench::away(setup = Away::new)]
+fn get_refused(away: Away) -> Away {
+    away.get(REQUESTS);
+    away
+}
+
 #[library_benchmark]
 #[bench::closed(args = [None], setup = breaker)]
 #[bench::closed_with_stall(args = [Some(Duration::from_secs(60))], setup = breaker)]
@@ -64,7 +110,18 @@ fn refuse(breaker: StateMachine) -> StateMachine {
     breaker
 }
 
-library_benchmark_group!(name = connection, benchmarks = [get]);
+library_benchmark_group!(
+    name = connection,
+    benchmarks = [
+        get,
+        bare_get,
+        script,
+        bare_script,
+        mget,
+        bare_mget,
+        get_refused
+    ]
+);
 library_benchmark_group!(
     name = breaker_machine,
     benchmarks = [admit_and_record, refuse]

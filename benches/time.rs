@@ -8,12 +8,17 @@ mod setup;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 
-use setup::{Case, Connected};
+use setup::{Away, Case, Connected};
 
 criterion_group!(time, connection, cache);
 criterion_main!(time);
 
 fn connection(criterion: &mut Criterion) {
+    let away = Away::new();
+    criterion.bench_function("connection/get_refused", |bencher| {
+        // Many at once: entering the runtime costs more than one of them.
+        bencher.iter(|| away.get(1000))
+    });
     for length in LENGTHS {
         let stored = Connected::with(length);
         criterion.bench_function(&format!("connection/get/{length}"), |bencher| {

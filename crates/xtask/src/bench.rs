@@ -3,7 +3,7 @@
 use tokio::process::Command;
 
 use crate::child;
-use crate::command::Bench;
+use crate::command::{Bench, Measured};
 use crate::failure::Outcome;
 use crate::provision;
 use crate::workspace;
@@ -11,13 +11,14 @@ use crate::workspace;
 /// Instructions and allocations, which do not depend on what else the machine does.
 const COUNTED: [&str; 2] = ["connection", "cache"];
 const TIMED: [&str; 2] = ["footprint", "time"];
+const THROUGHPUT: &str = "throughput";
 const SERVICE: &str = "service";
 
 /// The benches are those of the workspace's own package; each prints its figures.
 pub(crate) async fn run(options: &Bench) -> Outcome {
     provision::provision(false).await?;
     let mut benches = Vec::new();
-    if !options.service_only {
+    if options.only.is_none() {
         match counter().await {
             Ok(()) => benches.extend(COUNTED),
             Err(missing) => println!(
@@ -28,7 +29,11 @@ pub(crate) async fn run(options: &Bench) -> Outcome {
         }
         benches.extend(TIMED);
     }
-    benches.push(SERVICE);
+    match options.only {
+        Some(Measured::Connection) => benches.push(THROUGHPUT),
+        Some(Measured::Service) => benches.push(SERVICE),
+        None => benches.extend([THROUGHPUT, SERVICE]),
+    }
     let mut command = Command::new(workspace::cargo());
     command
         .args(["bench", "--package", "tower-keep-suite"])

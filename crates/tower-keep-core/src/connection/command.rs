@@ -12,9 +12,13 @@ use super::{health::Class, key::Key};
 pub(super) struct Command {
     pub(super) class: Class,
     name: &'static str,
-    slot: ClusterHash,
+    /// Which argument is the key that says which node it belongs to.
+    key: Option<usize>,
     arguments: Vec<Bytes>,
 }
+
+/// Where a script's first key stands: after the script and the number of keys.
+const SCRIPT_KEY: usize = 2;
 
 impl Command {
     /// A command whose first argument is the key that says which node it belongs to.
@@ -22,7 +26,7 @@ impl Command {
         Self {
             class,
             name,
-            slot: ClusterHash::FirstKey,
+            key: Some(0),
             arguments: Vec::new(),
         }
     }
@@ -37,26 +41,38 @@ impl Command {
 
     /// Makes it a command for any node.
     pub(super) fn anywhere(mut self) -> Self {
-        self.slot = ClusterHash::Random;
+        self.key = None;
         self
     }
 
-    /// Makes it a command for the node that owns the key's slot, wherever the key stands in it.
-    pub(super) fn beside(mut self, key: Option<&Key>) -> Self {
-        self.slot = match key {
-            Some(key) => ClusterHash::Custom(fred::util::redis_keyslot(&key.0)),
-            None => ClusterHash::Random,
-        };
-        self
+    /// A call of a script, whose arguments (`tail`) come after its keys.
+    pub(super) fn script(
+        class: Class,
+        name: &'static str,
+        script: Bytes,
+        keys: &[Key],
+        tail: &[&[Bytes]],
+    ) -> Self {
+        let length = SCRIPT_KEY + keys.len() + tail.iter().map(|part| part.len()).sum::<usize>();
+        let mut arguments = Vec::with_capacity(length);
+        arguments.extend([
+            script,
+            decimal(i64::try_from(keys.len()).unwrap_or(i64::MAX)),
+        ]);
+        arguments.extend(keys.iter().map(|key| key.0.clone()));
+        arguments.extend(tail.iter().flat_map(|part| part.iter()).cloned());
+        Self {
+            class,
+            name,
+            key: (!keys.is_empty()).then_some(SCRIPT_KEY),
+            arguments,
+        }
     }
 
     /// The slot that it goes to, if that matters.
     pub(super) fn slot(&self) -> Option<u16> {
-        match (&self.slot, self.arguments.first()) {
-            (ClusterHash::Custom(slot), _) => Some(*slot),
-            (ClusterHash::FirstKey, Some(key)) => Some(fred::util::redis_keyslot(key)),
-            _ => None,
-        }
+        let key = self.arguments.get(self.key?)?;
+        Some(fred::util::redis_keyslot(key))
     }
 
     pub(super) fn arg(mut self, argument: impl Into<Bytes>) -> Self {
@@ -69,7 +85,7 @@ impl Command {
     }
 
     pub(super) fn number(self, number: i64) -> Self {
-        self.arg(number.to_string())
+        self.arg(decimal(number))
     }
 
     pub(super) fn key(self, key: Key) -> Self {
@@ -91,8 +107,50 @@ impl Command {
 
     pub(super) fn into_parts(self) -> (CustomCommand, Vec<Bytes>) {
         (
-            CustomCommand::new_static(self.name, self.slot, false),
+            // The library's clients have one node each.
+            CustomCommand::new_static(self.name, ClusterHash::Random, false),
             self.arguments,
         )
+    }
+}
+
+/// Without an allocation for what numbers of keys and the like usually are.
+fn decimal(number: i64) -> Bytes {
+    const DIGITS: &[u8] = b"0123456789";
+    let digit = usize::try_from(number)
+        .ok()
+        .and_then(|digit| DIGITS.get(digit..=digit));
+    match digit {
+        Some(digit) => Bytes::from_static(digit),
+        None => Bytes::from(number.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_goes_where_its_key_belongs() {
+        let slot = Some(fred::util::redis_keyslot(b"key"));
+        assert_eq!(Command::read("GET").key(Key::from("key")).slot(), slot);
+        assert_eq!(Command::read("PING").anywhere().slot(), None);
+
+        let script = |keys: &[Key]| {
+            let sha = Bytes::from_static(b"sha");
+            let tail = [Bytes::from_static(b"1"), Bytes::from_static(b"2")];
+            Command::script(Class::Read, "EVALSHA", sha, keys, &[&tail[..1], &tail[1..]])
+        };
+        let keyed = script(&[Key::from("key"), Key::from("other")]);
+        assert_eq!(keyed.slot(), slot);
+        assert_eq!(keyed.arguments, ["sha", "2", "key", "other", "1", "2"]);
+        assert_eq!(script(&[]).slot(), None);
+    }
+
+    #[test]
+    fn numbers_are_written_in_decimal() {
+        for number in [i64::MIN, -1, 0, 1, 9, 10, i64::MAX] {
+            assert_eq!(decimal(number), number.to_string());
+        }
     }
 }

@@ -244,15 +244,10 @@ async fn probe_write(
     core: &Arc<Core>,
     script: &Script,
 ) -> (Option<Finding>, Option<(u64, u64, u64)>) {
-    let key = core.probe_key();
-    let call = |name, source: &Bytes| {
-        Command::write(name)
-            .beside(Some(&key))
-            .arg(source.clone())
-            .number(1)
-            .key(key.clone())
-            .arg(Bytes::from_static(PROBE_TTL_MS.as_bytes()))
-    };
+    let keys = [core.probe_key()];
+    let ttl = [Bytes::from_static(PROBE_TTL_MS.as_bytes())];
+    let call =
+        |name, source: &Bytes| Command::script(Class::Write, name, source.clone(), &keys, &[&ttl]);
     let mut sent = core.now();
     let mut answer = core.probe(call("EVALSHA", &script.sha)).await;
     if matches!(&answer, Ok(Resp3Frame::SimpleError { data, .. }) if reply::is_missing_script(&reply::classify(data)))

@@ -280,13 +280,7 @@ impl ScriptCall<'_> {
     }
 
     fn command(&self, name: &'static str, script: Bytes) -> Command {
-        let keys = i64::try_from(self.keys.len()).unwrap_or(i64::MAX);
-        Command::new(self.script.class, name)
-            .beside(self.keys.first())
-            .arg(script)
-            .number(keys)
-            .keys(self.keys.clone())
-            .args(self.args.clone())
-            .args(self.fence.clone().into_iter().collect())
+        let tail = [self.args.as_slice(), self.fence.as_slice()];
+        Command::script(self.script.class, name, script, &self.keys, &tail)
     }
 }
