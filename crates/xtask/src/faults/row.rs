@@ -29,7 +29,7 @@ pub(super) fn read(lines: &str) -> Outcome<Vec<Row>> {
         .filter(|line| line.contains('\t'))
         .map(|line| parse(line).ok_or_else(|| Failure::new(format!("not a row: {line}"))))
         .collect::<Outcome<Vec<Row>>>()?;
-    rows.sort_by(|one, other| one.cells.cmp(&other.cells));
+    rows.sort_by_key(|row| row.name.clone());
     Ok(rows)
 }
 

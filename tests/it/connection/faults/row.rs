@@ -9,7 +9,7 @@ use super::{
     super::SOON,
     AWAY, BOTH, Client,
     figures::{Figures, classes, sum},
-    traffic::{Tally, Traffic},
+    traffic::{Tally, Traffic, counter},
 };
 
 /// How many operations may wait without getting an answer, and how many may wait longer than 40 ms, over a whole
@@ -164,19 +164,33 @@ impl Row {
             errors: [&read, &write].map(|tally| classes(&tally.errors)),
         };
         for (tally, allowed) in [(&read, reads), (&write, writes)] {
-            let others = tally
-                .errors
-                .iter()
-                .filter(|(class, _)| !allowed.contains(&class.as_str()));
-            let hiccups = others.map(|(class, count)| match AWAY.contains(&class.as_str()) {
-                true => *count,
-                false => panic!("{class}; reads: {read:?}; writes: {write:?}"),
-            });
-            let hiccups: u64 = hiccups.sum();
-            assert!(hiccups <= FEW, "reads: {read:?}; writes: {write:?}");
+            let surprises = surprises(tally, allowed);
+            assert!(surprises <= FEW, "reads: {read:?}; writes: {write:?}");
         }
         assert!(all.unanswered <= FEW && all.slow <= FEW, "{all:?}");
+        if self.mended.is_some() {
+            self.executed_at_most_once().await;
+        }
         figures.publish();
+    }
+
+    /// The writes have counted themselves. What was not answered may have been executed, and a fault may lose what was.
+    async fn executed_at_most_once(&self) {
+        for (index, key) in self.keys.iter().enumerate() {
+            let tally = self.traffic.of(index, Class::Write);
+            eventually(SOON, async || {
+                let Ok(count) = self.redis.get(counter(key)).await else {
+                    return false;
+                };
+                let count = count.map_or(0, |text| number(&text));
+                assert!(
+                    count <= tally.served + tally.unanswered,
+                    "{count}: {tally:?}"
+                );
+                true
+            })
+            .await;
+        }
     }
 
     fn sent(&self, classes: &[Class]) -> u64 {
@@ -197,4 +211,24 @@ impl Row {
         let others = (1..self.keys.len()).map(refused).max()?;
         Some((others * 100).checked_div(refused(0)).unwrap_or(0))
     }
+}
+
+/// How many errors were others than these.
+///
+/// # Panics
+/// If one of them does not say that Redis was away.
+fn surprises(tally: &Tally, allowed: &[&str]) -> u64 {
+    let others = tally
+        .errors
+        .iter()
+        .filter(|(class, _)| !allowed.contains(&class.as_str()));
+    let counts = others.map(|(class, count)| match AWAY.contains(&class.as_str()) {
+        true => *count,
+        false => panic!("{class}: {tally:?}"),
+    });
+    counts.sum()
+}
+
+fn number(text: &[u8]) -> u64 {
+    std::str::from_utf8(text).unwrap().parse().unwrap()
 }

@@ -14,7 +14,7 @@ use tokio::{
     task::JoinHandle,
     time::{Instant, MissedTickBehavior, interval},
 };
-use tower_keep_core::connection::{Class, CommandError, Redis, Script};
+use tower_keep_core::connection::{Class, CommandError, Key, Redis, Script};
 
 use super::super::SOON;
 
@@ -91,8 +91,8 @@ impl Traffic {
                         match class {
                             Class::Read => count(tally, redis.get(key.into())).await,
                             Class::Write => {
-                                let key = format!("{key}:count").into();
-                                count(tally, redis.script(&script, vec![key], Vec::new())).await;
+                                let keys = vec![counter(key)];
+                                count(tally, redis.script(&script, keys, Vec::new())).await;
                             }
                         }
                     });
@@ -143,6 +143,11 @@ impl Drop for Traffic {
     fn drop(&mut self) {
         self.task.abort();
     }
+}
+
+/// What the writes beside this key count in, on the same master.
+pub(super) fn counter(key: &str) -> Key {
+    format!("{key}:count").into()
 }
 
 async fn count<T>(tally: &Mutex<Tally>, operation: impl Future<Output = Result<T, CommandError>>) {

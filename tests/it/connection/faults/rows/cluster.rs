@@ -2,6 +2,7 @@
 
 use testkit::{RedisCluster, RedisServer, eventually};
 
+use super::process::sigstop;
 use super::{super::super::SOON, AWAY, BOTH, Client, Row};
 
 async fn master(fault: &'static str, fail: fn(&RedisServer)) {
@@ -33,6 +34,35 @@ async fn master_sigkill_cluster() {
 #[tokio::test]
 async fn master_sigstop_cluster() {
     master("master, SIGSTOP", RedisServer::pause).await;
+}
+
+/// There is no replica, and nobody but the master itself can serve its keys again.
+#[tokio::test]
+async fn sigkill_restarted_empty_cluster() {
+    let cluster = RedisCluster::start().await;
+    let mut row = Row::begin("SIGKILL, restarted empty", Client::cluster(&cluster)).await;
+    let master = cluster.master_of("{a}").await;
+    master.kill();
+    row.shuts(&BOTH).await;
+    master.restart().await;
+    // A master that starts serves nothing for two seconds, in case it has a successor: CLUSTER_WRITABLE_DELAY in the
+    // source of Redis.
+    let mut admin = master.client().await;
+    eventually(SOON, async || {
+        let info = admin.words("CLUSTER INFO").await;
+        info.text().contains("cluster_state:ok")
+    })
+    .await;
+    row.resumes().await;
+    let told = ["Cluster", "Interrupted", "Unavailable"];
+    row.end(&told, &told).await;
+}
+
+#[tokio::test]
+async fn sigstop_cluster() {
+    let cluster = RedisCluster::start().await;
+    let client = Client::cluster(&cluster);
+    sigstop(cluster.master_of("{a}").await, client).await;
 }
 
 /// Nothing fails, but for the moments in which a key can be caught at neither of the two.

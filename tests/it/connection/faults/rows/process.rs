@@ -83,7 +83,7 @@ async fn absent_at_the_start_tcp() {
     row.end(&["Unavailable"], &["Unavailable"]).await;
 }
 
-async fn sigstop(server: &RedisServer, client: Client) {
+pub(super) async fn sigstop(server: &RedisServer, client: Client) {
     let mut row = Row::begin("SIGSTOP", client).await;
     server.pause();
     row.shuts(&BOTH).await;

@@ -1,9 +1,9 @@
 //! The server is there and says no, or nothing.
 
-use testkit::{RedisCluster, RedisServer, eventually, resp::Client as Admin};
+use testkit::{RedisCluster, RedisSentinel, RedisServer, eventually, resp::Client as Admin};
 use tower_keep_core::connection::Class;
 
-use super::{super::super::SOON, AWAY, BOTH, Client, Row};
+use super::{super::super::SOON, AWAY, BOTH, Client, Row, tls_server};
 
 async fn does(admin: &mut Admin, command: &str) {
     let reply = admin.words(command).await;
@@ -25,17 +25,28 @@ async fn client_pause_all_tcp() {
 }
 
 /// A connection that has sent a write is answered nothing more, and nobody pays for finding that out twice.
-#[tokio::test]
-async fn client_pause_write_tcp() {
-    let server = RedisServer::start().await;
+async fn client_pause_write(server: &RedisServer, client: Client) {
     let mut admin = server.client().await;
-    let mut row = Row::begin("CLIENT PAUSE WRITE", Client::tcp(&server)).await;
+    let mut row = Row::begin("CLIENT PAUSE WRITE", client).await;
     does(&mut admin, "CLIENT PAUSE 600000 WRITE").await;
     row.shuts(&BOTH).await;
     row.shuts(&BOTH).await;
     does(&mut admin, "CLIENT UNPAUSE").await;
     row.resumes().await;
     row.end(&AWAY, &AWAY).await;
+}
+
+#[tokio::test]
+async fn client_pause_write_tcp() {
+    let server = RedisServer::start().await;
+    client_pause_write(&server, Client::tcp(&server)).await;
+}
+
+#[tokio::test]
+async fn client_pause_write_cluster() {
+    let cluster = RedisCluster::start().await;
+    let client = Client::cluster(&cluster);
+    client_pause_write(cluster.master_of("{a}").await, client).await;
 }
 
 async fn client_kill(server: &RedisServer, client: Client) {
@@ -65,6 +76,26 @@ async fn client_kill_unix_socket() {
     client_kill(&server, Client::unix(&server)).await;
 }
 
+#[tokio::test]
+async fn client_kill_tls() {
+    if let Some((server, authority)) = tls_server().await {
+        client_kill(&server, Client::tls(&server, &authority)).await;
+    }
+}
+
+#[tokio::test]
+async fn client_kill_cluster() {
+    let cluster = RedisCluster::start().await;
+    let client = Client::cluster(&cluster);
+    client_kill(cluster.master_of("{a}").await, client).await;
+}
+
+#[tokio::test]
+async fn client_kill_sentinel() {
+    let group = RedisSentinel::start().await;
+    client_kill(group.master().await, Client::sentinel(&group)).await;
+}
+
 async fn out_of_memory(server: &RedisServer, client: Client) {
     let mut admin = server.client().await;
     let mut row = Row::begin("OOM", client).await;
@@ -83,6 +114,12 @@ async fn out_of_memory(server: &RedisServer, client: Client) {
 async fn oom_tcp() {
     let server = RedisServer::start().await;
     out_of_memory(&server, Client::tcp(&server)).await;
+}
+
+#[tokio::test]
+async fn oom_sentinel() {
+    let group = RedisSentinel::start().await;
+    out_of_memory(group.master().await, Client::sentinel(&group)).await;
 }
 
 /// What one master says is about its own keys.
@@ -118,15 +155,10 @@ async fn readonly_tcp() {
     row.end(&[], &["ReadOnly"]).await;
 }
 
-#[tokio::test]
-async fn busy_tcp() {
-    let server = RedisServer::builder()
-        .arg("--busy-reply-threshold")
-        .arg("10")
-        .start()
-        .await;
+async fn busy(server: &RedisServer, client: Client) {
     let mut admin = server.client().await;
-    let mut row = Row::begin("BUSY", Client::tcp(&server)).await;
+    does(&mut admin, "CONFIG SET busy-reply-threshold 10").await;
+    let mut row = Row::begin("BUSY", client).await;
     let endless: [&[u8]; 3] = [b"EVAL", b"while true do end", b"0"];
     admin.send(&endless).await.unwrap();
     row.shuts(&BOTH).await;
@@ -134,4 +166,17 @@ async fn busy_tcp() {
     row.resumes().await;
     let told = ["Busy", "Interrupted", "Deadline", "Unavailable"];
     row.end(&told, &told).await;
+}
+
+#[tokio::test]
+async fn busy_tcp() {
+    let server = RedisServer::start().await;
+    busy(&server, Client::tcp(&server)).await;
+}
+
+#[tokio::test]
+async fn busy_cluster() {
+    let cluster = RedisCluster::start().await;
+    let client = Client::cluster(&cluster);
+    busy(cluster.master_of("{a}").await, client).await;
 }
