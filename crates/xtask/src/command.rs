@@ -38,7 +38,7 @@ Exits with 1 if something needed is not here (with --install: cannot be had).
 
 const TEST_HELP: &str = "\
 usage: cargo xtask test [--strict] [--valkey] [FILTER...]
-       cargo xtask test faults [--redis] [--write]
+       cargo xtask test faults [--redis] [--write] [GROUP...]
 
 Runs every test of the workspace and every example in the documentation, on real servers that are started for the run
 and end with it. Uses cargo-nextest when it is installed, else cargo test. Closes with `N passed, N failed`.
@@ -52,7 +52,7 @@ namespaces and databases there.
 ";
 
 const FAULTS_HELP: &str = "\
-usage: cargo xtask test faults [--redis] [--write]
+usage: cargo xtask test faults [--redis] [--write] [GROUP...]
 
 Breaks Redis in every way that there is a test for, under a steady load, and prints what each fault cost: how many
 operations had no reply, how long service took to resume, and what operations were told. One after the other, which takes
@@ -60,6 +60,8 @@ some minutes. An error if a row does not hold what the guide promises, or servic
 
   --redis      only the faults of Redis, which is all that there are so far
   --write      put the table into the guide, crates/tower-keep/docs/redis-away.md
+  GROUP        only the faults in this module of tests/it/connection/faults/rows, as `cluster`; the others stay in the
+               guide as they were
 ";
 
 const DEMO_HELP: &str = "\
@@ -121,6 +123,7 @@ pub(crate) struct Test {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Faults {
     pub(crate) write: bool,
+    pub(crate) groups: Vec<String>,
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -204,6 +207,7 @@ fn faults(parser: &mut lexopt::Parser) -> Outcome<Command> {
             Argument::Help => return Ok(Command::Help(format!("{FAULTS_HELP}{SERVERS_HELP}"))),
             Argument::Flag(flag) if flag == "redis" => {}
             Argument::Flag(flag) if flag == "write" => options.write = true,
+            Argument::Value(group) => options.groups.push(group),
             other => return Err(unknown(&other.text(), "cargo xtask test faults")),
         }
     }
@@ -314,9 +318,12 @@ mod tests {
 
     #[test]
     fn faults_is_a_command_where_it_stands_first() {
-        let expected = Faults { write: true };
+        let expected = Faults {
+            write: true,
+            groups: vec!["cluster".to_owned()],
+        };
         assert_eq!(
-            parse(&["test", "faults", "--redis", "--write"]).unwrap(),
+            parse(&["test", "faults", "--redis", "--write", "cluster"]).unwrap(),
             Command::Faults(expected)
         );
         assert!(matches!(

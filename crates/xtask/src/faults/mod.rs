@@ -2,6 +2,7 @@
 
 mod guide;
 mod row;
+mod table;
 
 use std::fs;
 use std::path::PathBuf;
@@ -16,15 +17,16 @@ use crate::print;
 use crate::provision;
 use crate::workspace;
 use row::Row;
+use table::Table;
 
 /// Environment variable that names a file: each row adds a line to it.
 const FILE: &str = "TOWER_KEEP_FAULTS";
 
-/// The tests that are rows, and those that have something to say below the table.
-const TESTS: [&str; 2] = [
-    "connection::faults::rows::",
-    "connection::faults::leaks::a_long",
-];
+/// The tests that are rows.
+const ROWS: &str = "connection::faults::rows::";
+
+/// The one that has something to say below the table.
+const OUTAGE: &str = "connection::faults::leaks::a_long";
 
 /// How long all of them may take once they are built.
 const LIMIT: Duration = Duration::from_secs(30 * 60);
@@ -38,28 +40,36 @@ pub(crate) async fn run(options: &Faults) -> Outcome {
     tests
         .args(["test", "--workspace", "--all-features", "--test", "it"])
         .args(["--", "--include-ignored", "--test-threads=1"])
-        .args(TESTS)
+        .args(tests_of(&options.groups))
         .current_dir(workspace::root())
         .env(testkit::STRICT, if options.write { "1" } else { "0" })
         .env(FILE, &file.0);
     let status = child::run_watched(tests, LIMIT, |_| {}).await?;
-    let lines = file.read()?;
-    let rows = row::read(&lines)?;
-    if rows.is_empty() {
+    let measured = Table::collected(&file.read()?)?;
+    if measured.rows.is_empty() {
         return Err(Failure::new("no row was measured"));
     }
-    let table = row::table(&rows) + &row::sentences(&lines);
-    print::line(format_args!("\n{table}"));
+    print::line(format_args!("\n{measured}"));
     if !status.success() {
         return Err(Failure::new(format!("not every row holds: {status}")));
     }
+    let late: Vec<String> = measured.rows.iter().filter_map(Row::late).collect();
     if options.write {
-        guide::write(&table)?;
+        guide::write(measured, options.groups.is_empty())?;
     }
-    let late: Vec<String> = rows.iter().filter_map(Row::late).collect();
     match late.is_empty() {
         true => Ok(()),
         false => Err(Failure::new(late.join("\n"))),
+    }
+}
+
+fn tests_of(groups: &[String]) -> Vec<String> {
+    match groups {
+        [] => vec![ROWS.to_owned(), OUTAGE.to_owned()],
+        groups => groups
+            .iter()
+            .map(|group| format!("{ROWS}{group}"))
+            .collect(),
     }
 }
 

@@ -45,14 +45,7 @@ async fn sigkill_restarted_empty_cluster() {
     master.kill();
     row.shuts(&BOTH).await;
     master.restart().await;
-    // A master that starts serves nothing for two seconds, in case it has a successor: CLUSTER_WRITABLE_DELAY in the
-    // source of Redis.
-    let mut admin = master.client().await;
-    eventually(SOON, async || {
-        let info = admin.words("CLUSTER INFO").await;
-        info.text().contains("cluster_state:ok")
-    })
-    .await;
+    serves(master).await;
     row.resumes().await;
     let told = ["Cluster", "Interrupted", "Unavailable"];
     row.end(&told, &told).await;
@@ -102,7 +95,21 @@ async fn no_quorum_cluster() {
     for master in gone {
         master.restart().await;
     }
+    for master in gone {
+        serves(master).await;
+    }
     row.resumes().await;
     let told = [&AWAY[..], &["Cluster"]].concat();
     row.end(&told, &told).await;
+}
+
+/// A master that starts serves nothing for two seconds, in case it has a successor: `CLUSTER_WRITABLE_DELAY` in the source
+/// of Redis.
+async fn serves(master: &RedisServer) {
+    let mut admin = master.client().await;
+    eventually(SOON, async || {
+        let info = admin.words("CLUSTER INFO").await;
+        info.text().contains("cluster_state:ok")
+    })
+    .await;
 }
