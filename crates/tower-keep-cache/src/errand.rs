@@ -136,6 +136,10 @@ where
         let leader = Leader {
             why,
             fill,
+            resource: self
+                .route
+                .resource(&request)
+                .filter(|_| self.route.invalidates),
             route: self.route,
             expected: self.tags,
             scope: self.engine.scope(self.key.clone()),

@@ -116,6 +116,7 @@ impl ResponseCacheLayer {
             identity: None,
             ignore_cookies: false,
             ignore_request_directives: false,
+            invalidates: true,
             jitter: 0.05,
             key_headers: Vary::default(),
             max_body: engine.settings.max_entry_bytes,

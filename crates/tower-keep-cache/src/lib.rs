@@ -24,6 +24,7 @@ mod tags;
 mod telemetry;
 mod variants;
 mod wanted;
+mod write;
 
 pub use self::{
     cache::{Cache, Freshness, InvalidateError, LoadError, PutError},

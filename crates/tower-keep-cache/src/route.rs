@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use http::{Extensions, HeaderMap, Request, Uri, request::Parts};
+use http::{Extensions, HeaderMap, Request, Uri, header, request::Parts};
 use http_body::Body as HttpBody;
 use tower_keep_core::{Identity, SessionTouched, telemetry::target};
 
@@ -15,8 +15,9 @@ use crate::{
     entry::Entry,
     key::EntryKey,
     policy::{
-        Bypass, CacheStatus, Circumstances, Lifetime, Query, RequestDirectives, Rules, Target,
-        Template, Vary, eligible, jittered, may_be_cached, refreshes_early,
+        Bypass, CacheStatus, Circumstances, Lifetime, Query, RequestDirectives, Resource, Rules,
+        Target, Template, Vary, eligible, is_grpc, is_unsafe, jittered, may_be_cached,
+        refreshes_early,
     },
     tag::Tag,
     variants::Variants,
@@ -31,6 +32,7 @@ pub(crate) struct Route {
     pub(crate) identity: Option<IdentityOf>,
     pub(crate) ignore_cookies: bool,
     pub(crate) ignore_request_directives: bool,
+    pub(crate) invalidates: bool,
     /// By up to this share what lives for the route's time lives shorter.
     pub(crate) jitter: f64,
     pub(crate) key_headers: Vary,
@@ -114,6 +116,21 @@ impl Route {
         if let Some(ttl) = self.ttl(extensions) {
             extensions.insert(InnerTtl(ttl));
         }
+    }
+
+    /// What a request may change, if it may change anything and entries of it are to end then.
+    pub(crate) fn written<B>(&self, request: &Request<B>) -> Option<Resource> {
+        // Every call of gRPC is a POST, and none is about what a GET gets.
+        let changes =
+            self.invalidates && is_unsafe(request.method()) && !is_grpc(request.headers());
+        changes.then(|| self.resource(request))?
+    }
+
+    /// What the URI of a request names, as the client wrote it.
+    pub(crate) fn resource<B>(&self, request: &Request<B>) -> Option<Resource> {
+        let host = request.headers().get(header::HOST);
+        let target = Target::of(sent_uri(request), request.uri(), host, &self.query).ok()?;
+        Some(Resource::of(&target))
     }
 
     /// What the cache is asked, or why it has no part in the request.

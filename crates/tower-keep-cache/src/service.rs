@@ -1,4 +1,5 @@
 use std::{
+    future::Future,
     mem,
     sync::Arc,
     task::{Context, Poll},
@@ -13,10 +14,11 @@ use tower_service::Service;
 use crate::{
     engine::{Engine, Scope},
     future::ResponseFuture,
-    policy::{Bypass, Handling},
+    policy::{Bypass, Handling, Resource},
     route::Route,
     serve::{at_hand, serve},
     telemetry::{Owner, OwnerSlot},
+    write::write,
 };
 
 /// The service that [`ResponseCacheLayer`](crate::ResponseCacheLayer) makes.
@@ -90,6 +92,27 @@ impl<S> ResponseCache<S> {
     }
 }
 
+impl<S> ResponseCache<S> {
+    fn write<ReqB, ResB, F>(
+        &mut self,
+        request: Request<ReqB>,
+        resource: Resource,
+    ) -> ResponseFuture<F, ResB, S::Error>
+    where
+        S: Service<Request<ReqB>, Response = Response<ResB>, Future = F>,
+        S::Error: Send + 'static,
+        F: Future<Output = Result<Response<ResB>, S::Error>> + Send + 'static,
+        ResB: HttpBody + Send + 'static,
+    {
+        self.owner(&request).bypassed(Bypass::Method);
+        let status = Handling::Bypassed(Bypass::Method);
+        let status = self.route.cache_status.value(status);
+        let answer = self.inner.call(request);
+        let engine = Arc::clone(&self.engine);
+        ResponseFuture::cached(Box::pin(write(engine, answer, resource, status)))
+    }
+}
+
 impl<S, ReqB, ResB> Service<Request<ReqB>> for ResponseCache<S>
 where
     S: Service<Request<ReqB>, Response = Response<ResB>> + Clone + Send + 'static,
@@ -110,7 +133,12 @@ where
     fn call(&mut self, mut request: Request<ReqB>) -> Self::Future {
         let question = match self.route.question(&mut request) {
             Ok(question) => question,
-            Err(why) => return self.bypass(request, why),
+            Err(why) => {
+                return match self.route.written(&request) {
+                    Some(resource) => self.write(request, resource),
+                    None => self.bypass(request, why),
+                };
+            }
         };
         let owner = self.owner(&request);
         if let Some(response) = at_hand(&self.engine, &self.route, &request, &question, &owner) {

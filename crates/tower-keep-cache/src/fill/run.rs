@@ -31,8 +31,8 @@ use crate::{
     entry::{Entry, Kind},
     key::EntryKey,
     policy::{
-        Answer, Detail, Forward, Forwarded, Handling, Keep, Lifetime, Rules, VariantId, Vary,
-        Verdict, judge, life, stored_headers,
+        Answer, Detail, Forward, Forwarded, Handling, Keep, Lifetime, Resource, Rules, VariantId,
+        Vary, Verdict, groups, judge, life, stored_headers,
     },
     route::Route,
     store::Elsewhere,
@@ -61,6 +61,8 @@ pub(crate) struct Leader {
     pub(crate) key: EntryKey,
     /// The key of the page, of which the fill's may be a variant.
     pub(crate) page: EntryKey,
+    /// What its answer is of, if writes to that end it.
+    pub(crate) resource: Option<Resource>,
     pub(crate) route: Arc<Route>,
     pub(crate) scope: Arc<Scope>,
     /// The mark that the session layer has put on this request.
@@ -186,7 +188,12 @@ impl Leader {
             .get::<Tags>()
             .into_iter()
             .flat_map(Tags::iter);
-        self.expected.iter().chain(added).map(Tag::id).collect()
+        let mut tags: Vec<_> = self.expected.iter().chain(added).map(Tag::id).collect();
+        if let Some(resource) = &self.resource {
+            tags.push(resource.tag().id());
+            tags.extend(groups(&parts.headers, resource).iter().map(Tag::id));
+        }
+        tags
     }
 
     /// What is to be kept of this answer; `None` if it is only for the one who asked, or too large.

@@ -1,4 +1,4 @@
-use http::{HeaderMap, HeaderValue, Method};
+use http::{HeaderMap, HeaderValue, Method, header};
 
 use super::RequestDirectives;
 
@@ -133,7 +133,7 @@ pub(crate) fn eligible(headers: &HeaderMap, about: Circumstances) -> Result<Cach
             "content-length" if value != "0" => return Err(Bypass::Body),
             "transfer-encoding" => return Err(Bypass::Body),
             "upgrade" => return Err(Bypass::Upgrade),
-            "content-type" if is_grpc(value.as_bytes()) => return Err(Bypass::Grpc),
+            "content-type" if names_grpc(value.as_bytes()) => return Err(Bypass::Grpc),
             _ => {}
         }
     }
@@ -151,7 +151,12 @@ pub(crate) fn eligible(headers: &HeaderMap, about: Circumstances) -> Result<Cach
     })
 }
 
-fn is_grpc(content_type: &[u8]) -> bool {
+pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(header::CONTENT_TYPE);
+    content_type.is_some_and(|given| names_grpc(given.as_bytes()))
+}
+
+fn names_grpc(content_type: &[u8]) -> bool {
     content_type
         .get(..16)
         .is_some_and(|start| start.eq_ignore_ascii_case(b"application/grpc"))
@@ -159,7 +164,7 @@ fn is_grpc(content_type: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderName, header};
+    use http::HeaderName;
 
     use super::*;
 

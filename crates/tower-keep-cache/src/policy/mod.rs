@@ -8,6 +8,7 @@
 //! | [`Rules`] | what the route says about that |
 //! | [`Staleness`] | how what is stored may be used, fresh and later |
 //! | [`Vary`] | which requests it answers |
+//! | [`overtaken`] | what a write has made out of date |
 //! | [`stored_headers`] | which headers are stored with it |
 //! | [`Template`] | the tags of a route |
 //! | [`CacheStatus`] | how the response says what was done |
@@ -26,6 +27,7 @@ mod early;
 mod eligibility;
 mod freshness;
 mod http_date;
+mod invalidation;
 mod jitter;
 mod multipart;
 mod not_modified;
@@ -34,6 +36,7 @@ mod portion;
 mod precondition;
 mod query;
 mod range;
+mod resource;
 mod retention;
 mod revalidation;
 mod rules;
@@ -41,11 +44,6 @@ mod stale;
 mod status;
 mod stored_headers;
 mod storing;
-#[allow(
-    dead_code,
-    unused_imports,
-    reason = "lists are read by what comes next"
-)]
 mod structured;
 mod target;
 mod targeted;
@@ -57,14 +55,16 @@ pub(crate) use self::{
     cache_status::{CacheStatus, Detail, Forward, Forwarded, Handling},
     directives::{LONGEST, RequestDirectives, ResponseDirectives},
     early::refreshes_early,
-    eligibility::{Bypass, Circumstances, eligible, may_be_cached},
+    eligibility::{Bypass, Circumstances, eligible, is_grpc, may_be_cached},
     freshness::Lifetime,
+    invalidation::{groups, is_unsafe, overtaken},
     jitter::jittered,
     multipart::{Boundary, byteranges, content_range, unsatisfied_range},
     not_modified::keep_what_a_304_says,
     portion::{Portion, Representation, portion},
     query::Query,
     range::Span,
+    resource::Resource,
     retention::life,
     revalidation::{ask_for_all, is_about, updated},
     rules::Rules,

@@ -19,3 +19,4 @@ mod streaming;
 mod tags;
 mod trickle;
 mod vary;
+mod writes;

@@ -129,7 +129,7 @@ async fn a_server_answers_head_with_the_length_of_get() {
 #[tokio::test]
 async fn other_methods_and_requests_that_forbid_it_pass() {
     let runs = Runs::default();
-    let service = numbered(&memory().layer().ttl(MINUTE), &runs);
+    let service = numbered(&memory().layer().ttl(MINUTE).keep_on_writes(), &runs);
     hit(&service, "/a").await;
     let cases = [
         ("POST", ("accept", "*/*"), "tower-keep; fwd=method"),
