@@ -1,30 +1,76 @@
 //! Asking the handler while there is something stale to serve if it fails (RFC 5861 section 4).
 
-use std::{pin::pin, sync::Arc};
+use std::{future::Future, pin::pin, sync::Arc};
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body::Body as HttpBody;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use tower_keep_core::Body;
 use tower_service::Service;
 
 use crate::{
-    engine::{Admission, AloneReason, Engine, Hit, Outcome, Scope},
+    engine::{Admission, AloneReason, Engine, Outcome, Scope},
     entry::{Entry, Kind},
     errand::Errand,
     fill::Failure,
     key::EntryKey,
     policy::Serving,
+    route::Route,
     tag::Tag,
     wanted::Wanted,
 };
 
-/// Asks, and serves what is stored if the handler fails or takes too long for the client.
+/// What may be served to a request if its handler fails: only after a look that shows that nothing was invalidated.
+#[derive(Clone, Copy)]
+pub(crate) struct Stored<'a> {
+    pub(crate) engine: &'a Engine,
+    pub(crate) route: &'a Route,
+    pub(crate) key: &'a EntryKey,
+    pub(crate) tags: &'a [Tag],
+    pub(crate) wanted: &'a Wanted,
+}
+
+impl Stored<'_> {
+    /// What `waited_for` brings until then; after that what is stored, if it may be served, else what it brings later.
+    pub(crate) async fn instead_of<F, B>(
+        self,
+        waited_for: F,
+        until: Instant,
+    ) -> Result<F::Output, Response<Body<B>>>
+    where
+        F: Future,
+        B: HttpBody,
+    {
+        let mut waited_for = pin!(waited_for);
+        if let Ok(brought) = timeout_at(until, &mut waited_for).await {
+            return Ok(brought);
+        }
+        match self.response(None).await {
+            Some(response) => Err(response),
+            None => Ok(waited_for.await),
+        }
+    }
+
+    /// `status`: what the handler has answered, if anything.
+    async fn response<B: HttpBody>(self, status: Option<StatusCode>) -> Option<Response<Body<B>>> {
+        let hit = self.engine.look(self.key, self.tags).await.ok()??;
+        let age = hit.entry.age(Entry::now());
+        let usable = hit.entry.kind == Kind::Response
+            && self.wanted.serving(&hit.entry, age) != Serving::MustRevalidate;
+        usable.then(|| {
+            Scope::report(&hit.tags);
+            self.route.stale(hit.entry, self.wanted, status)
+        })
+    }
+}
+
+/// Asks, and serves what is stored if the handler fails or does not answer until then.
 pub(crate) async fn ask_or_stale<S, ReqB, ResB>(
     errand: Errand<S, ReqB>,
     admission: Admission,
     wanted: &Wanted,
+    until: Option<Instant>,
 ) -> Result<Response<Body<ResB>>, S::Error>
 where
     S: Service<Request<ReqB>, Response = Response<ResB>> + Send + 'static,
@@ -36,44 +82,32 @@ where
 {
     let (engine, route) = (Arc::clone(&errand.engine), Arc::clone(&errand.route));
     let (key, tags) = (errand.key.clone(), errand.tags.clone());
-    let stale = async |status| {
-        let hit = usable(&engine, &key, &tags, wanted).await?;
-        Scope::report(&hit.tags);
-        Some(route.stale(hit.entry, wanted, status))
+    let stored = Stored {
+        engine: &engine,
+        route: &route,
+        key: &key,
+        tags: &tags,
+        wanted,
     };
     if is_in_vain(&admission) {
-        if let Some(response) = stale(None).await {
+        if let Some(response) = stored.response(None).await {
             return Ok(response);
         }
     }
-    let mut asked = pin!(errand.run(admission, wanted));
-    let answered = match route.soft_deadline {
-        Some(deadline) => timeout(deadline, &mut asked).await.ok(),
-        None => Some(asked.as_mut().await),
+    let asked = errand.run(admission, wanted);
+    let answered = match until {
+        None => asked.await,
+        Some(until) => match stored.instead_of(asked, until).await {
+            Ok(answered) => answered,
+            Err(response) => return Ok(response),
+        },
     };
     let status = match &answered {
-        Some(Ok(response)) if !is_failure(response.status()) => None,
-        Some(Ok(response)) => Some(Some(response.status())),
-        Some(Err(_)) | None => Some(None),
+        Ok(response) if !is_failure(response.status()) => return answered,
+        Ok(response) => Some(response.status()),
+        Err(_) => None,
     };
-    if let Some(status) = status {
-        if let Some(response) = stale(status).await {
-            return Ok(response);
-        }
-    }
-    match answered {
-        Some(answer) => answer,
-        None => asked.await,
-    }
-}
-
-/// What is stored may be served only after a look that shows that nothing has been invalidated.
-async fn usable(engine: &Engine, key: &EntryKey, tags: &[Tag], wanted: &Wanted) -> Option<Hit> {
-    let hit = engine.look(key, tags).await.ok()??;
-    let age = hit.entry.age(Entry::now());
-    let usable = hit.entry.kind == Kind::Response
-        && wanted.serving(&hit.entry, age) != Serving::MustRevalidate;
-    usable.then_some(hit)
+    stored.response(status).await.map_or(answered, Ok)
 }
 
 /// The request would go alone for no better reason than that the handler is overloaded, or its service has failed.

@@ -67,9 +67,10 @@ const MAX_VARIANTS: usize = 16;
 ///
 /// Those of a GET that say how long they are fresh, by `CDN-Cache-Control` ([RFC
 /// 9213](https://www.rfc-editor.org/rfc/rfc9213)), `Cache-Control: s-maxage`, `max-age` or `Expires`, or that say nothing
-/// and are meant by [`ttl`](Self::ttl). Never those with `no-store`, `private`, `no-cache` or `Set-Cookie`, with a status
-/// of 206, 304, 401, 403, 407, 429 or 5xx, of a session that was touched, or of another layer's refusal. Fields that
-/// `private="..."` or `no-cache="..."` names are left out of what is kept. [`strict`](Self::strict) goes by RFC 9111 alone.
+/// and are meant by [`ttl`](Self::ttl), and those that the handler can be asked about later, by `ETag` or `Last-Modified`.
+/// Never those with `no-store`, `private` or `Set-Cookie`, with a status of 206, 304, 401, 403, 407, 429 or 5xx, of a
+/// session that was touched, or of another layer's refusal. Fields that `private="..."` or `no-cache="..."` names are left
+/// out of what is kept. [`strict`](Self::strict) goes by RFC 9111 alone.
 ///
 /// One that has `Vary` is kept for requests that say the same in the headers it names, up to
 /// [`max_variants`](Self::max_variants) of one page; `Vary: *` is for one request only.
@@ -94,6 +95,14 @@ const MAX_VARIANTS: usize = 16;
 /// Those who wait for the same entry get a copy of it. If the handler fails with a 5xx, they get a copy of that, and if
 /// its body breaks off, a 500; an error of the service itself, or a panic, is its caller's, and one of the others takes
 /// over.
+///
+/// # What becomes of it later
+///
+/// An entry is kept beyond its freshness for as long as it can be of use: the handler is asked whether it is still good
+/// (`If-None-Match`, `If-Modified-Since`), and a 304 makes it fresh again; it is served while it is refreshed, within
+/// `stale-while-revalidate`, and when the handler fails, within `stale-if-error` ([RFC
+/// 5861](https://www.rfc-editor.org/rfc/rfc5861)). Never after an invalidation, and never with `must-revalidate`,
+/// `proxy-revalidate`, `s-maxage` or `no-cache`.
 #[derive(Clone, Debug)]
 #[must_use = "a layer does nothing until it is put around a service"]
 pub struct ResponseCacheLayer {

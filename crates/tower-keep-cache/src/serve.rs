@@ -3,6 +3,7 @@ use std::{future::Future, sync::Arc};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body::Body as HttpBody;
+use tokio::time::Instant;
 use tower_keep_core::Body;
 use tower_service::Service;
 
@@ -10,7 +11,7 @@ use crate::{
     engine::{Admission, Engine, Scope},
     entry::Entry,
     errand::Errand,
-    fallback::ask_or_stale,
+    fallback::{Stored, ask_or_stale},
     look::{Looked, look, look_at_hand},
     policy::{Handling, Serving},
     route::{Question, Route},
@@ -62,15 +63,34 @@ where
 {
     async move {
         let wanted = Wanted::of(&request, &question);
-        let looked = look(
+        let looking = look(
             &engine,
             &route,
             &question,
             request.headers(),
             &wanted,
             &tags,
-        )
-        .await;
+        );
+        let patience = route
+            .soft_deadline
+            .map(|deadline| Instant::now() + deadline);
+        let looked = match patience {
+            None => looking.await,
+            Some(until) => {
+                let key = route.variants.key(&question.key, request.headers());
+                let stored = Stored {
+                    engine: &engine,
+                    route: &route,
+                    key: key.as_ref().unwrap_or(&question.key),
+                    tags: &tags,
+                    wanted: &wanted,
+                };
+                match Box::pin(stored.instead_of(looking, until)).await {
+                    Ok(looked) => looked,
+                    Err(response) => return Ok(response),
+                }
+            }
+        };
         let Looked {
             admission,
             key,
@@ -101,7 +121,7 @@ where
             // Boxed, so that a hit does not carry the room for it.
             missed if fallback => {
                 let errand = errand(engine, route);
-                Box::pin(ask_or_stale(errand, missed, &wanted)).await
+                Box::pin(ask_or_stale(errand, missed, &wanted, patience)).await
             }
             missed => Box::pin(errand(engine, route).run(missed, &wanted)).await,
         }

@@ -363,8 +363,7 @@ impl Leader {
             entry: Arc::new(entry),
             tags,
             renewed: false,
-            // What must be confirmed each time is confirmed for its client.
-            shared: !lifetime.stale.validate && !lifetime.remaining().is_zero(),
+            shared: lifetime.may_be_shared(),
             elsewhere: None,
         });
         let outcome = self.fill.bring(brought).await;

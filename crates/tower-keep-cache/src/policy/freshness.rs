@@ -22,6 +22,13 @@ pub(crate) struct Lifetime {
 }
 
 impl Lifetime {
+    /// Whether somebody may be answered with it who has not asked the handler: not if it must be confirmed each time, or is
+    /// stale at once and may not be served like that.
+    pub(crate) fn may_be_shared(self) -> bool {
+        let is_of_use = !self.remaining().is_zero() || !self.stale.while_revalidate.is_zero();
+        is_of_use && !self.stale.validate
+    }
+
     pub(crate) fn remaining(self) -> Duration {
         self.fresh_for.saturating_sub(self.age)
     }
