@@ -11,7 +11,7 @@ use pin_project_lite::pin_project;
 use tower_keep_core::Body;
 
 /// The one box that a request costs which has to do with the cache, and whose answer is not in this process.
-type Served<B, E> = Pin<Box<dyn Future<Output = Result<Response<Body<B>>, E>> + Send>>;
+pub(crate) type Served<B, E> = Pin<Box<dyn Future<Output = Result<Response<Body<B>>, E>> + Send>>;
 
 pin_project! {
     /// The answer of a [`ResponseCache`](crate::ResponseCache): the inner future as it is where the cache has no part

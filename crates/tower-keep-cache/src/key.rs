@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use crate::policy::VariantId;
+use crate::{hex::hex, policy::VariantId};
 
 /// The identity of an entry: how many parts it has, their lengths, and the parts, so that no part can be mistaken for
 /// the end of one and the start of the next.
@@ -34,6 +34,9 @@ pub(crate) type KeyMap<V> = HashMap<EntryKey, V, BuildHasherDefault<Precomputed>
 pub(crate) type HashOnlyMap<V> = HashMap<u64, V, BuildHasherDefault<Precomputed>>;
 
 impl EntryKey {
+    /// So many bytes of a digest name an entry.
+    pub(crate) const NAME: usize = 24;
+
     /// The key made of these parts.
     pub(crate) fn from_parts<const N: usize>(parts: &[&[u8]; N]) -> Self {
         // A part of 4 GiB does not exist: a request that carried one was refused long before.
@@ -89,6 +92,13 @@ impl EntryKey {
     /// What stands for this key in Redis.
     pub(crate) fn digest(&self) -> [u8; 32] {
         Sha256::digest(&self.raw).into()
+    }
+
+    /// The digest in print, as far as it names the entry in Redis.
+    pub(crate) fn print(&self) -> String {
+        let digits = hex(&self.digest());
+        let name = digits[..Self::NAME].as_flattened();
+        name.iter().copied().map(char::from).collect()
     }
 
     /// The number of bytes that this key holds.

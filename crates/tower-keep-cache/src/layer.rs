@@ -128,6 +128,7 @@ impl ResponseCacheLayer {
             invalidates: true,
             jitter: 0.05,
             key_headers: Vary::default(),
+            says_key: false,
             max_body: engine.settings.max_entry_bytes,
             max_variants: MAX_VARIANTS,
             name: Box::default(),

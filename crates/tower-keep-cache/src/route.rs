@@ -36,6 +36,7 @@ pub(crate) struct Route {
     /// By up to this share what lives for the route's time lives shorter.
     pub(crate) jitter: f64,
     pub(crate) key_headers: Vary,
+    pub(crate) says_key: bool,
     pub(crate) max_body: usize,
     pub(crate) max_variants: usize,
     pub(crate) name: Box<str>,

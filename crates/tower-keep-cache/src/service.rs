@@ -13,8 +13,8 @@ use tower_service::Service;
 
 use crate::{
     engine::{Engine, Scope},
-    future::ResponseFuture,
-    policy::{Bypass, Handling, Resource},
+    future::{ResponseFuture, Served},
+    policy::{Bypass, Handling, Resource, say_key},
     route::Route,
     serve::{at_hand, serve},
     telemetry::{Owner, OwnerSlot},
@@ -141,9 +141,14 @@ where
             }
         };
         let owner = self.owner(&request);
-        if let Some(response) = at_hand(&self.engine, &self.route, &request, &question, &owner) {
+        let key = self.route.says_key.then(|| question.key.print());
+        if let Some(mut response) = at_hand(&self.engine, &self.route, &request, &question, &owner)
+        {
             // What the inner service has reserved when it became ready is given back.
             drop(self.take_inner());
+            if let Some(key) = key {
+                say_key(response.headers_mut(), &key);
+            }
             return ResponseFuture::answered(response);
         }
         let tags = match self.route.tags(&mut request) {
@@ -154,9 +159,17 @@ where
         let inner = self.take_inner();
         let (engine, route) = (Arc::clone(&self.engine), Arc::clone(&self.route));
         let served = serve(engine, route, inner, request, question, tags, owner);
-        ResponseFuture::cached(match budget {
+        let served: Served<ResB, S::Error> = match budget {
             Some(budget) => Box::pin(budget.scope(served)),
             None => Box::pin(served),
+        };
+        ResponseFuture::cached(match key {
+            None => served,
+            Some(key) => Box::pin(async move {
+                let mut response = served.await?;
+                say_key(response.headers_mut(), &key);
+                Ok(response)
+            }),
         })
     }
 }

@@ -95,6 +95,14 @@ impl ResponseCacheLayer {
         self.with(|route| route.invalidates = false)
     }
 
+    /// Says in `Cache-Status` also under which key the page of a request is kept: the digits that name it in Redis.
+    ///
+    /// For a test system, or while something is looked for: it tells anybody which requests share an entry. Off by
+    /// default.
+    pub fn cache_status_key(self) -> Self {
+        self.with(|route| route.says_key = true)
+    }
+
     /// Does as it likes about what clients ask of caches in `Cache-Control`: a browser's reload is answered from the
     /// cache, too.
     ///

@@ -20,7 +20,6 @@
 //! The rules are those of a shared cache (RFC 9111), with [`Rules::strict`] to the letter, else narrowed to what is safe
 //! for a handler that was not written with a cache in mind.
 
-#[allow(dead_code, reason = "not every way of an answer is gone yet")]
 mod cache_status;
 mod directives;
 mod early;
@@ -52,7 +51,7 @@ mod validator;
 mod vary;
 
 pub(crate) use self::{
-    cache_status::{CacheStatus, Detail, Forward, Forwarded, Handling},
+    cache_status::{CacheStatus, Detail, Forward, Forwarded, Handling, say_key},
     directives::{LONGEST, RequestDirectives, ResponseDirectives},
     early::refreshes_early,
     eligibility::{Bypass, Circumstances, eligible, is_grpc, may_be_cached},

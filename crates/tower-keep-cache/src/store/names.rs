@@ -17,9 +17,6 @@ use tower_keep_core::{Namespace, connection::Key};
 
 use crate::{hex::hex, key::EntryKey, tag::TagId};
 
-/// So many bytes of a digest name an entry.
-const ENTRY: usize = 24;
-
 /// The keys of a namespace.
 #[derive(Debug)]
 pub(super) struct Names(Box<[PartitionNames]>);
@@ -108,7 +105,8 @@ impl Place<'_> {
     /// The name of the entry, or of what belongs to it.
     fn of_entry(&self, kind: &[u8; 2]) -> Key {
         let digits = hex(&self.digest);
-        self.partition.key(kind, digits[..ENTRY].as_flattened())
+        self.partition
+            .key(kind, digits[..EntryKey::NAME].as_flattened())
     }
 
     /// The keys of one reading: the record, the entry, its tags.

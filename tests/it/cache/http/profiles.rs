@@ -10,7 +10,10 @@ use tower_keep_cache::ResponseCacheLayer;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::site::{MINUTE, Runs, ask, memory, request};
+use super::{
+    super::setup::shared,
+    site::{MINUTE, Runs, ask, memory, request},
+};
 
 type Lines = &'static [(&'static str, &'static str)];
 
@@ -192,4 +195,30 @@ async fn fields_that_are_withheld_reach_only_the_first_client() {
         (second.header("set-cookie"), second.header("x-user")),
         (None, None)
     );
+}
+
+#[tokio::test]
+async fn the_key_is_said_where_that_is_asked_for() {
+    for cache in [memory(), shared().await] {
+        let fresh: Lines = &[("cache-control", "max-age=60")];
+        let service = answering(
+            &cache.layer().cache_status_key(),
+            &Runs::default(),
+            200,
+            fresh,
+        );
+        let miss = ask(&service, request("GET", "/", &[])).await;
+        let key = miss
+            .handling()
+            .strip_prefix("tower-keep; fwd=uri-miss; stored; key=\"");
+        let key = key
+            .and_then(|key| key.strip_suffix('"'))
+            .unwrap()
+            .to_owned();
+        assert!(key.len() == 48 && key.bytes().all(|digit| digit.is_ascii_hexdigit()));
+        let hit = ask(&service, request("GET", "/", &[])).await;
+        assert!(hit.is_hit() && hit.handling().ends_with(&format!("; key=\"{key}\"")));
+        let other = ask(&service, request("GET", "/other", &[])).await;
+        assert!(!other.handling().contains(&key));
+    }
 }
