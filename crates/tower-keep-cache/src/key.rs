@@ -10,9 +10,9 @@ use std::{
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use crate::{hex::hex, policy::VariantId};
+use crate::{hex::hex, length, policy::VariantId};
 
-/// The identity of an entry: how many parts it has, their lengths, and the parts, so that no part can be mistaken for
+/// The identity of an entry: how many parts it has, and each part behind its length, so that no part can be mistaken for
 /// the end of one and the start of the next.
 ///
 /// Maps in this process compare the raw bytes, behind a hash that nobody outside can predict.
@@ -39,14 +39,13 @@ impl EntryKey {
 
     /// The key made of these parts.
     pub(crate) fn from_parts<const N: usize>(parts: &[&[u8]; N]) -> Self {
-        // A part of 4 GiB does not exist: a request that carried one was refused long before.
-        let lengths = parts.map(|part| (part.len() as u32).to_le_bytes());
-        let length: usize = parts.iter().map(|part| part.len()).sum();
-        // Exactly as long as needed: `Bytes` then takes the allocation over as it is.
-        let mut raw = Vec::with_capacity((1 + N) * size_of::<u32>() + length);
-        raw.extend_from_slice(&(N as u32).to_le_bytes());
-        raw.extend_from_slice(lengths.as_flattened());
+        let room = |part: &&[u8]| length::bytes(part.len()) + part.len();
+        // Exactly as long as needed: `Bytes` then takes the allocation over as it is. And no longer, as SHA-256 goes
+        // by blocks of 64 bytes.
+        let mut raw = Vec::with_capacity(1 + parts.iter().map(room).sum::<usize>());
+        raw.push(N as u8);
         for part in parts {
+            length::push(part.len(), &mut raw);
             raw.extend_from_slice(part);
         }
         Self::from_raw(Bytes::from(raw))
@@ -166,7 +165,7 @@ mod tests {
         assert_ne!(key(["ab", "c"]), key(["a", "bc"]));
         assert_ne!(key(["ab", "c"]).digest(), key(["a", "bc"]).digest());
         assert_ne!(EntryKey::from_parts(&[b""]), EntryKey::from_parts(&[]));
-        assert_ne!(key(["", ""]), EntryKey::from_parts(&[&[0; 4]]));
+        assert_ne!(key(["", ""]), EntryKey::from_parts(&[b"\0"]));
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod future;
 mod hex;
 mod key;
 mod layer;
+mod length;
 mod look;
 mod policy;
 mod portions;

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::{Entry, known};
+use crate::length;
 
 /// In place of a name's length, which is never zero: the number of a known name follows.
 const KNOWN: u8 = 0;
@@ -20,11 +21,11 @@ pub(super) fn encode(fields: &HeaderMap, out: &mut Vec<u8>) {
         match known::number(name) {
             Some(number) => out.extend_from_slice(&[KNOWN, number]),
             None => {
-                push_length(name.as_str().len(), out);
+                length::push(name.as_str().len(), out);
                 out.extend_from_slice(name.as_str().as_bytes());
             }
         }
-        push_length(value.len(), out);
+        length::push(value.len(), out);
         out.extend_from_slice(value.as_bytes());
     }
 }
@@ -36,9 +37,9 @@ pub(super) fn encoded_length(fields: &HeaderMap) -> usize {
         .map(|(name, value)| {
             let name = match known::number(name) {
                 Some(_) => 2,
-                None => length_of_length(name.as_str().len()) + name.as_str().len(),
+                None => length::bytes(name.as_str().len()) + name.as_str().len(),
             };
-            name + length_of_length(value.len()) + value.len()
+            name + length::bytes(value.len()) + value.len()
         })
         .sum()
 }
@@ -84,17 +85,4 @@ fn next(block: &[u8], at: &mut usize) -> Option<std::ops::Range<usize>> {
         }
     }
     None
-}
-
-/// Seven bits at a time, lowest first: one byte for nearly every name and value.
-fn push_length(mut length: usize, out: &mut Vec<u8>) {
-    while length >= 0x80 {
-        out.push((length & 0x7f) as u8 | 0x80);
-        length >>= 7;
-    }
-    out.push(length as u8);
-}
-
-fn length_of_length(length: usize) -> usize {
-    (1..).find(|bytes| length >> (7 * bytes) == 0).unwrap_or(1)
 }
