@@ -98,11 +98,17 @@ impl RedisStore {
         key: &EntryKey,
         expected: &[Tag],
     ) -> Result<Lookup, CommandError> {
-        let tags = self.shared.remembered.tags(key);
-        let tags = tags.unwrap_or_else(|| ids(expected));
+        let remembered = self.shared.remembered.tags(key);
+        let is_new = remembered.is_none();
+        let asked = remembered.unwrap_or_else(|| ids(expected));
         let place = self.place(key);
-        match self.read(&place, tags).await?.judge() {
-            Verdict::Servable(found) => Ok(Lookup::Hit(found)),
+        match self.read(&place, asked).await?.judge() {
+            Verdict::Servable(found) => {
+                if is_new && !found.tags.is_empty() {
+                    self.shared.remembered.remember(key, &found.tags);
+                }
+                Ok(Lookup::Hit(found))
+            }
             Verdict::Miss(cause) => Ok(Lookup::Miss(cause)),
             // Boxed, so that who needs one reading does not carry the room for two.
             Verdict::Unexpected { tags } => Box::pin(self.read_again(key, &place, tags)).await,

@@ -1,17 +1,24 @@
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
 
 use crate::{
     key::{EntryKey, HashOnlyMap},
     tag::TagId,
 };
 
-/// The tags that entries had when they were last read, where those were not the expected ones: so that
-/// the next read asks for the right ones at once.
+/// The tags that entries had when they were last read, so that the next read asks for the right ones at once, also
+/// those that nobody expected, and none has to be hashed for it.
 ///
-/// A wrong memory costs a round trip, a lost one too. Bounded: two generations of keys, of which the older
+/// A wrong memory costs a round trip, a lost one that or a hash. Bounded: two generations of keys, of which the older
 /// one is dropped when the younger one is full.
 #[derive(Debug, Default)]
-pub(super) struct Remembered(Mutex<Generations>);
+pub(super) struct Remembered {
+    /// Where no entry has tags, no read takes a lock to learn that.
+    any: AtomicBool,
+    generations: Mutex<Generations>,
+}
 
 #[derive(Debug, Default)]
 struct Generations {
@@ -25,7 +32,10 @@ const GENERATION: usize = 2048;
 
 impl Remembered {
     pub(super) fn tags(&self, key: &EntryKey) -> Option<Arc<[TagId]>> {
-        let mut generations = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.any.load(Ordering::Relaxed) {
+            return None;
+        }
+        let mut generations = self.lock();
         if let Some(tags) = generations.young.get(&key.hash()) {
             return Some(Arc::clone(tags));
         }
@@ -35,8 +45,14 @@ impl Remembered {
     }
 
     pub(super) fn remember(&self, key: &EntryKey, tags: &Arc<[TagId]>) {
-        let mut generations = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        generations.insert(key, tags);
+        self.any.store(true, Ordering::Relaxed);
+        self.lock().insert(key, tags);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Generations> {
+        self.generations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -64,7 +80,7 @@ mod tests {
             assert_eq!(remembered.tags(&key(0)).as_ref(), Some(&tags));
         }
         assert_eq!(remembered.tags(&key(1)), None);
-        let generations = remembered.0.lock().unwrap();
+        let generations = remembered.generations.lock().unwrap();
         assert!(generations.young.len() + generations.old.len() <= 2 * GENERATION);
     }
 }
