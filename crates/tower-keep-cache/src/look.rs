@@ -1,6 +1,6 @@
 //! Where the answer to a request is: under its page's key, or that of a variant.
 
-use std::sync::Arc;
+use std::{future::Future, sync::Arc};
 
 use http::HeaderMap;
 
@@ -51,58 +51,64 @@ pub(crate) fn look_at_hand(
 }
 
 /// Asks the engine, under one key after the other, until what comes is for this request.
-pub(crate) async fn look(
+#[allow(
+    clippy::manual_async_fn,
+    reason = "it would have room for the arguments twice, and every hit pays for the room"
+)]
+pub(crate) fn look(
     engine: &Arc<Engine>,
     route: &Route,
     question: &Question,
     headers: &HeaderMap,
     wanted: &Wanted,
     tags: &[Tag],
-) -> Looked {
-    let mut fallback = false;
-    let mut key = route.variants.key(&question.key, headers);
-    for _ in 0..ROUNDS {
-        let asked = key.as_ref().unwrap_or(&question.key);
-        let mut good = |entry: &Entry| {
-            if route.elsewhere(question, entry, headers).is_some() {
-                return true;
-            }
-            match wanted.serving(entry, entry.age(Entry::now())) {
-                Serving::Fresh | Serving::StaleWhileRevalidate => true,
-                Serving::StaleIfError => {
-                    fallback = true;
-                    engine.is_backing_off(asked)
+) -> impl Future<Output = Looked> {
+    async move {
+        let mut fallback = false;
+        let mut key = route.variants.key(&question.key, headers);
+        for _ in 0..ROUNDS {
+            let asked = key.as_ref().unwrap_or(&question.key);
+            let mut good = |entry: &Entry| {
+                if route.elsewhere(question, entry, headers).is_some() {
+                    return true;
                 }
-                Serving::MustRevalidate => false,
+                match wanted.serving(entry, entry.age(Entry::now())) {
+                    Serving::Fresh | Serving::StaleWhileRevalidate => true,
+                    Serving::StaleIfError => {
+                        fallback = true;
+                        engine.is_backing_off(asked)
+                    }
+                    Serving::MustRevalidate => false,
+                }
+            };
+            let admission = if question.directives.only_if_cached {
+                let found = engine.only_look(asked, tags).await;
+                found.filter(|hit| good(&hit.entry)).map(Admission::Hit)
+            } else if question.authorized {
+                Some(Box::pin(engine.admit_apart(asked, tags, good)).await)
+            } else {
+                Some(engine.admit(asked, tags, good).await)
+            };
+            let other = admission
+                .as_ref()
+                .and_then(answer)
+                .and_then(|entry| route.elsewhere(question, entry, headers));
+            match other {
+                None => {
+                    return Looked {
+                        admission,
+                        key,
+                        fallback,
+                    };
+                }
+                Some(other) => key = Some(other),
             }
-        };
-        let admission = if question.directives.only_if_cached {
-            let found = engine.only_look(asked, tags).await;
-            found.filter(|hit| good(&hit.entry)).map(Admission::Hit)
-        } else if question.authorized {
-            Some(Box::pin(engine.admit_apart(asked, tags, good)).await)
-        } else {
-            Some(engine.admit(asked, tags, good).await)
-        };
-        let other = admission
-            .as_ref()
-            .and_then(answer)
-            .and_then(|entry| route.elsewhere(question, entry, headers));
-        match other {
-            None => {
-                return Looked {
-                    admission,
-                    key,
-                    fallback,
-                };
-            }
-            Some(other) => key = Some(other),
         }
-    }
-    Looked {
-        admission: Some(Admission::Alone(AloneReason::NotStorable)),
-        key,
-        fallback: false,
+        Looked {
+            admission: Some(Admission::Alone(AloneReason::NotStorable)),
+            key,
+            fallback: false,
+        }
     }
 }
 

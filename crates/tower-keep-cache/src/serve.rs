@@ -1,4 +1,4 @@
-use std::{future::Future, sync::Arc};
+use std::{borrow::Cow, future::Future, sync::Arc};
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -21,20 +21,20 @@ use crate::{
 };
 
 /// Answers a request for which there is an entry in this process, without a future.
-pub(crate) fn at_hand<ReqB, ResB: HttpBody>(
+pub(crate) fn at_hand<'a, ReqB, ResB: HttpBody>(
     engine: &Engine,
     route: &Route,
     request: &Request<ReqB>,
     question: &Question,
-    owner: &Owner,
+    owner: impl FnOnce() -> Cow<'a, Arc<Owner>>,
 ) -> Option<Response<Body<ResB>>> {
-    let wanted = Wanted::of(request, question);
     let hit = look_at_hand(engine, route, question, request.headers())?;
+    let wanted = Wanted::of(request, question);
     let age = hit.entry.age(Entry::now());
     if wanted.serving(&hit.entry, age) != Serving::Fresh || route.is_due(&hit.entry) {
         return None;
     }
-    owner.hit(&hit);
+    owner().hit(&hit);
     Scope::report(&hit.tags);
     Some(route.hit(hit.entry, &wanted))
 }
@@ -63,21 +63,17 @@ where
 {
     async move {
         let wanted = Wanted::of(&request, &question);
-        let looking = look(
-            &engine,
-            &route,
-            &question,
-            request.headers(),
-            &wanted,
-            &tags,
-        );
+        let headers = request.headers();
+        let looking = look(&engine, &route, &question, headers, &wanted, &tags);
+        // In a box of its own: two small ones, which an allocator has at hand, cost less than a large one.
+        let looking = Box::pin(looking);
         let patience = route
             .soft_deadline
             .map(|deadline| Instant::now() + deadline);
         let looked = match patience {
             None => looking.await,
             Some(until) => {
-                let key = route.variants.key(&question.key, request.headers());
+                let key = route.variants.key(&question.key, headers);
                 let stored = Stored {
                     engine: &engine,
                     route: &route,

@@ -16,8 +16,8 @@ use crate::{
 pub(crate) struct Wanted {
     /// Only what it would get.
     pub(crate) head: bool,
-    /// The headers of its request, where some of them are conditions or ranges.
-    conditions: Option<HeaderMap>,
+    /// The headers of its request, where some of them are conditions or ranges. Boxed, so that nobody else carries the room.
+    conditions: Option<Box<HeaderMap>>,
     directives: RequestDirectives,
 }
 
@@ -25,7 +25,9 @@ impl Wanted {
     pub(crate) fn of<B>(request: &Request<B>, question: &Question) -> Self {
         Self {
             head: *request.method() == Method::HEAD,
-            conditions: question.conditional.then(|| request.headers().clone()),
+            conditions: question
+                .conditional
+                .then(|| Box::new(request.headers().clone())),
             directives: question.directives,
         }
     }

@@ -166,25 +166,31 @@ impl Engine {
     ///
     /// `expected`: the tags that the entry is known to carry before it is made.
     /// `good`: whether an entry is good enough for this request. One that is not becomes the base of the fill.
-    pub(crate) async fn admit(
+    #[allow(
+        clippy::manual_async_fn,
+        reason = "it would have room for the arguments twice, and every hit pays for the room"
+    )]
+    pub(crate) fn admit(
         self: &Arc<Self>,
         key: &EntryKey,
         expected: &[Tag],
         good: impl FnOnce(&Entry) -> bool,
-    ) -> Admission {
-        if Scope::fills(&self.flights, key) {
-            // Who runs this has looked.
-            Admission::Alone(AloneReason::Nested)
-        } else {
-            let mark = self.flights.mark(key);
-            match self.look_for_one(key, expected).await {
-                Ok(hit) if good(&hit.entry) => Admission::Hit(hit),
-                // Boxed, so that a hit does not carry the room for it.
-                Ok(hit) => {
-                    telemetry::stale();
-                    Box::pin(self.join(key, expected, Start::Begin, mark, Some(hit))).await
+    ) -> impl Future<Output = Admission> {
+        async move {
+            if Scope::fills(&self.flights, key) {
+                // Who runs this has looked.
+                Admission::Alone(AloneReason::Nested)
+            } else {
+                let mark = self.flights.mark(key);
+                match self.look_for_one(key, expected).await {
+                    Ok(hit) if good(&hit.entry) => Admission::Hit(hit),
+                    // Boxed, so that a hit does not carry the room for it.
+                    Ok(hit) => {
+                        telemetry::stale();
+                        Box::pin(self.join(key, expected, Start::Begin, mark, Some(hit))).await
+                    }
+                    Err(start) => Box::pin(self.join(key, expected, start, mark, None)).await,
                 }
-                Err(start) => Box::pin(self.join(key, expected, start, mark, None)).await,
             }
         }
     }
@@ -257,9 +263,12 @@ impl Engine {
 
     /// Looks for one request. What it brings, or how to go on without.
     async fn look_for_one(&self, key: &EntryKey, expected: &[Tag]) -> Result<Hit, Start> {
-        match self.look(key, expected).await {
-            Ok(Some(hit)) => Ok(hit),
-            Ok(None) => Err(Start::Begin),
+        match self.see(key, expected).await {
+            Ok(Ok(hit)) => Ok(hit),
+            Ok(Err(cause)) => {
+                telemetry::missed(cause);
+                Err(Start::Begin)
+            }
             Err(error) => Err(Start::Away(Unstored::Redis(error))),
         }
     }

@@ -1,4 +1,7 @@
-use std::sync::{Arc, OnceLock};
+use std::{
+    borrow::Cow,
+    sync::{Arc, OnceLock},
+};
 
 use http::Extensions;
 
@@ -18,19 +21,19 @@ impl OwnerSlot {
         owners: &Arc<Owners>,
         layer: &str,
         extensions: &Extensions,
-    ) -> Arc<Owner> {
+    ) -> Cow<'_, Arc<Owner>> {
         owners.publish();
         let name = match layer {
             "" => matched_route(extensions).unwrap_or(UNNAMED),
             name => name,
         };
         match self.0.get() {
-            Some(owner) if *owner.name == *name => Arc::clone(owner),
-            Some(_) => owners.owner(name),
+            Some(owner) if *owner.name == *name => Cow::Borrowed(owner),
+            Some(_) => Cow::Owned(owners.owner(name)),
             None => {
                 let owner = owners.owner(name);
                 let _ = self.0.set(Arc::clone(&owner));
-                owner
+                Cow::Owned(owner)
             }
         }
     }
