@@ -169,4 +169,6 @@ fn is_endless(headers: &HeaderMap) -> bool {
 }
 
 #[cfg(test)]
+mod oracle;
+#[cfg(test)]
 mod tests;
