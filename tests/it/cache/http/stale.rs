@@ -306,6 +306,28 @@ async fn after_the_soft_deadline_what_is_stored_is_served_and_the_run_goes_on() 
 }
 
 #[tokio::test]
+async fn a_dear_entry_is_refreshed_before_its_time_and_nobody_waits() {
+    let runs = Runs::default();
+    let counted = runs.clone();
+    let handler = move || {
+        let run = counted.next();
+        async move {
+            tokio::time::sleep(Duration::from_millis(400)).await;
+            run.to_string()
+        }
+    };
+    let layer = memory().layer().ttl(Duration::from_secs(3));
+    let site = Site::serve(Router::new().route("/page", route(handler)).layer(layer)).await;
+    site.hit("/page").await;
+    eventually(SOON, async || {
+        let answer = ask(&site).await;
+        assert!(answer.is_hit(), "{}", answer.handling());
+        runs.count() == 2
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_error_of_the_service_is_a_failure_too() {
     let failing = Arc::new(AtomicBool::new(false));
     let fails = Arc::clone(&failing);
