@@ -208,8 +208,8 @@ proptest! {
             stored_at,
             ttl: Duration::from_millis(ttl),
             stale: Staleness {
-                while_revalidate: Duration::from_millis(ttl / 2),
-                if_error: Duration::from_millis(stored_at),
+                while_revalidate: Duration::from_millis(ttl >> 33),
+                if_error: Duration::from_millis(stored_at >> 33),
                 forbidden: ttl % 2 == 0,
                 validate: ttl % 3 == 0,
             },

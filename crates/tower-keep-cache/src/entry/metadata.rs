@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::Kind;
-use crate::policy::Staleness;
+use crate::policy::{LONGEST, Staleness};
 
 /// What an entry says about itself, behind the fixed part of its envelope: of fixed length too, since every hit reads it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,11 +35,14 @@ const FORBIDDEN: u8 = 1;
 const VALIDATE: u8 = 2;
 const VARIANT: u8 = 4;
 
+/// In place of the ms of a window.
+const NO_END: u32 = u32::MAX;
+
 /// In place of the number of trailer fields: a response without trailers.
 const NO_TRAILERS: u32 = u32::MAX;
 
 impl Metadata {
-    pub(super) const LENGTH: usize = 52;
+    pub(super) const LENGTH: usize = 44;
 
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
         let (kind, format, schema) = match self.kind {
@@ -53,7 +56,7 @@ impl Metadata {
         out.extend_from_slice(&self.stored_at.to_le_bytes());
         out.extend_from_slice(&self.ttl.to_le_bytes());
         for window in [self.stale.while_revalidate, self.stale.if_error] {
-            out.extend_from_slice(&(window.as_millis() as u64).to_le_bytes());
+            out.extend_from_slice(&window_in_ms(window).to_le_bytes());
         }
         out.extend_from_slice(&self.headers.to_le_bytes());
         out.extend_from_slice(&self.body.to_le_bytes());
@@ -82,8 +85,8 @@ impl Metadata {
         let stored_at = u64::from_le_bytes(take(&mut rest)?);
         let ttl = u64::from_le_bytes(take(&mut rest)?);
         let stale = Staleness {
-            while_revalidate: Duration::from_millis(u64::from_le_bytes(take(&mut rest)?)),
-            if_error: Duration::from_millis(u64::from_le_bytes(take(&mut rest)?)),
+            while_revalidate: window_from_ms(u32::from_le_bytes(take(&mut rest)?)),
+            if_error: window_from_ms(u32::from_le_bytes(take(&mut rest)?)),
             forbidden: flags & FORBIDDEN != 0,
             validate: flags & VALIDATE != 0,
         };
@@ -102,6 +105,23 @@ impl Metadata {
     }
 }
 
+/// A window is as long as it likes, or at most the 49 days that are less than that.
+fn window_in_ms(window: Duration) -> u32 {
+    match window < LONGEST {
+        true => u32::try_from(window.as_millis())
+            .unwrap_or(NO_END - 1)
+            .min(NO_END - 1),
+        false => NO_END,
+    }
+}
+
+fn window_from_ms(ms: u32) -> Duration {
+    match ms {
+        NO_END => LONGEST,
+        ms => Duration::from_millis(ms.into()),
+    }
+}
+
 fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
     let (&bytes, behind) = rest.split_first_chunk()?;
     *rest = behind;
@@ -111,6 +131,16 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_window_never_grows() {
+        for days in [0, 1, 49, 50, 365, 10_000] {
+            let window = Duration::from_secs(days * 86_400);
+            let kept = window_from_ms(window_in_ms(window));
+            assert!(kept == window || days > 49 && kept < window, "{days} days");
+        }
+        assert_eq!(window_from_ms(window_in_ms(LONGEST)), LONGEST);
+    }
 
     #[test]
     fn it_has_the_length_that_it_says_and_comes_back_as_it_was() {

@@ -14,7 +14,7 @@
 //! | 12 | 16 | incarnation of the partition that the entry was stored in |
 //! | 28 | 8 | stamp: the token of the fill that stored it, µs |
 //! | 36 | 16 each | ids of the tags |
-//! | | 52 | metadata: kind, status, when and for how long, what may be done with it then, how much of what comes behind it |
+//! | | 44 | metadata: kind, status, when and for how long, what may be done with it then, how much of what comes behind it |
 //! | | 16 | if it is a variant, the digest of the request headers that it varies on |
 //! | | | header block: for each field its name and its value, each behind its length; of names that are known to all, the number |
 //! | | | body, as it is |
