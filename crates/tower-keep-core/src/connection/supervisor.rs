@@ -14,7 +14,7 @@ use tokio::{
 
 use super::{core::Core, error::CommandError, health::Cause, reply, telemetry, tls};
 
-/// How long operations in flight are waited for when the manager is closed.
+/// How long operations in flight, and the end of the connection's task, are waited for when the manager is closed.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 pub(super) fn spawn(core: &Arc<Core>) {
@@ -76,10 +76,18 @@ async fn supervise(core: &Core) {
     }
 }
 
-async fn farewell(core: &Core, task: ConnectHandle) {
+async fn farewell(core: &Core, mut task: ConnectHandle) {
     core.trip_all(&Cause::Closed);
-    if timeout(FAREWELL, core.client.quit()).await.is_err() {
+    let ended = async {
+        // Its answer says little: told while the library tries to connect, it is not heard, and fails by a deadline of its
+        // own while the task goes on trying.
+        let _ = core.client.quit().await;
+        let _ = (&mut task).await;
+    };
+    if timeout(FAREWELL, ended).await.is_err() {
         task.abort();
+        // The one that renews the credentials is ended by the other, and holds the client for as long as it lives.
+        core.client.inner().abort_credential_refresh_task();
     }
 }
 
@@ -111,7 +119,66 @@ fn words(details: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use fred::types::{
+        Builder,
+        config::{Config, ReconnectPolicy},
+    };
+    use testkit::{RedisServer, eventually};
+    use tokio::{net::TcpListener, runtime::Handle};
+
     use super::*;
+    use crate::connection::{
+        ConnectionManager,
+        health::Class,
+        limits::Limits,
+        ties::{Part, Ties},
+    };
+
+    const SOON: Duration = Duration::from_secs(20);
+
+    async fn started(server: &RedisServer) -> Arc<Core> {
+        let client = Builder::from_config(Config::from_url(&server.url()).unwrap())
+            .with_config(|config| config.fail_fast = false)
+            .set_policy(ReconnectPolicy::new_constant(0, 1))
+            .with_performance_config(|config| {
+                config.default_command_timeout = Duration::from_secs(1);
+            })
+            .build()
+            .unwrap();
+        let ties = Ties::new(Limits::new(Default::default()));
+        let runtime = Handle::current();
+        let core = Arc::new(Core::new(client, runtime, "test".into(), ties, Part::Whole));
+        core.start();
+        eventually(SOON, async || core.health.borrow().is_up()).await;
+        core
+    }
+
+    #[tokio::test]
+    async fn a_connection_task_that_ends_is_replaced() {
+        let server = RedisServer::start().await;
+        let core = started(&server).await;
+        // The library ends a client's task when the client is told to connect again; so this one ends too.
+        let intruder = core.client.connect();
+        eventually(SOON, async || {
+            intruder.is_finished() && core.health.borrow().is_up()
+        })
+        .await;
+        assert!(core.gate(Class::Read).is_up() && core.gate(Class::Write).is_up());
+        core.closing.send_replace(true);
+    }
+
+    /// The library does not listen then.
+    #[tokio::test]
+    async fn closing_under_an_attempt_to_connect_leaves_no_task() {
+        let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = silent.local_addr().unwrap();
+        let tasks = || Handle::current().metrics().num_alive_tasks();
+        let before = tasks();
+        let manager = ConnectionManager::open(&format!("redis://{address}")).unwrap();
+        let _held = silent.accept().await.unwrap();
+        manager.close().await;
+        eventually(SOON, async || tasks() == before).await;
+    }
 
     #[test]
     fn an_error_of_the_operating_system_is_told_in_its_own_words() {
