@@ -223,13 +223,14 @@ impl Core {
                 CommandError::Unavailable
             }
             // Protocol: what came was no reply, and the connection was given up with all that was in flight.
-            ErrorKind::Canceled | ErrorKind::IO | ErrorKind::Routing | ErrorKind::Protocol => {
-                CommandError::Interrupted
-            }
+            // Unknown: the connection's task has ended, as at a close that could not wait any longer. It may have sent it.
+            ErrorKind::Canceled
+            | ErrorKind::IO
+            | ErrorKind::Routing
+            | ErrorKind::Protocol
+            | ErrorKind::Unknown => CommandError::Interrupted,
             ErrorKind::Auth => CommandError::Auth,
             ErrorKind::Cluster => CommandError::Cluster,
-            _ if *self.closing.borrow() => CommandError::Closed,
-            ErrorKind::Unknown => CommandError::Interrupted,
             _ => reply::classify(error.details()),
         }
     }
