@@ -312,7 +312,8 @@ fn server_time(frame: Resp3Frame) -> Option<u64> {
             let bytes = part.into_bytes().ok()??;
             str::from_utf8(&bytes).ok()?.parse::<u64>().ok()
         });
-    Some(parts.next()?? * 1_000_000 + parts.next()??)
+    let seconds = parts.next()??.checked_mul(1_000_000)?;
+    seconds.checked_add(parts.next()??)
 }
 
 #[cfg(test)]
@@ -325,6 +326,29 @@ mod tests {
         limits::Limits,
         ties::{Part, Ties},
     };
+
+    #[test]
+    fn a_time_that_cannot_be_is_none() {
+        let bulk = |text: &'static str| Resp3Frame::BlobString {
+            data: Bytes::from_static(text.as_bytes()),
+            attributes: None,
+        };
+        let time = |parts: &[&'static str]| {
+            server_time(Resp3Frame::Array {
+                data: parts.iter().map(|part| bulk(part)).collect(),
+                attributes: None,
+            })
+        };
+        assert_eq!(time(&["2", "500000"]), Some(2_500_000));
+        for nonsense in [
+            &["18446744073709551615", "0"][..],
+            &["18446744073709", "999999999"],
+            &["2"],
+            &["x", "1"],
+        ] {
+            assert_eq!(time(nonsense), None, "{nonsense:?}");
+        }
+    }
 
     #[tokio::test]
     async fn one_round_without_a_reply_is_forgiven_and_two_are_not() {
