@@ -10,8 +10,8 @@
 //! - It is sent at most once.
 //! - Dropping it frees nothing early: its place in flight stays taken until its deadline, so that dropping futures
 //!   while Redis hangs cannot grow a queue.
-//! - While Redis is known to be away it costs one atomic load, and no request is used to find out whether Redis is
-//!   back: a background task does that.
+//! - While Redis is known to be away it costs a few atomic operations, and no request is used to find out whether Redis
+//!   is back: a background task does that.
 //!
 //! Only this module names the Redis client library; none of its types appear in a public signature.
 
