@@ -24,6 +24,8 @@ pub(super) fn spawn(core: &Arc<Core>) {
             };
             report(&core);
             if ended {
+                // What the end took with it gives back its place only when its caller looks, and nobody reports that.
+                telemetry::in_flight(&core.server, 0);
                 return;
             }
         }
