@@ -145,6 +145,8 @@ where
             scope: self.engine.scope(self.key.clone()),
             session: request.extensions().get::<SessionTouched>().cloned(),
             authorized: self.question.authorized,
+            cookies: self.question.cookies,
+            for_head: *request.method() == Method::HEAD,
             headers: request.headers().clone(),
             key: self.key,
             page: self.question.key,

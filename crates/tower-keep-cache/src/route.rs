@@ -75,6 +75,8 @@ pub(crate) enum TagSource {
 pub(crate) struct Question {
     /// It has credentials, and nothing in its key tells their owners apart.
     pub(crate) authorized: bool,
+    /// It has cookies, and nobody answers for them.
+    pub(crate) cookies: bool,
     pub(crate) key: EntryKey,
     /// Some of its headers say that it wants less than the whole answer.
     pub(crate) conditional: bool,
@@ -177,6 +179,7 @@ impl Route {
         }
         Ok(Question {
             authorized: cacheable.authorized,
+            cookies: cacheable.cookies,
             conditional: cacheable.conditional,
             directives: cacheable.directives,
             key: self.key(request.headers(), &target, identity.as_ref()),

@@ -109,8 +109,8 @@ impl<S> ResponseCache<S> {
         let status = Handling::Bypassed(Bypass::Method);
         let status = self.route.cache_status.value(status);
         let answer = self.inner.call(request);
-        let engine = Arc::clone(&self.engine);
-        ResponseFuture::cached(Box::pin(write(engine, answer, resource, status)))
+        let (engine, route) = (Arc::clone(&self.engine), Arc::clone(&self.route));
+        ResponseFuture::cached(Box::pin(write(engine, route, answer, resource, status)))
     }
 }
 

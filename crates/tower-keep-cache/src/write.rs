@@ -7,6 +7,7 @@ use tower_keep_core::{Body, telemetry::target};
 use crate::{
     engine::{Engine, Invalidation},
     policy::{Resource, overtaken},
+    route::Route,
     tag::Tag,
 };
 
@@ -14,6 +15,7 @@ use crate::{
 /// it: what it reads next is what it has written.
 pub(crate) async fn write<F, B, E>(
     engine: Arc<Engine>,
+    route: Arc<Route>,
     answer: F,
     resource: Resource,
     status: HeaderValue,
@@ -23,7 +25,12 @@ where
     B: HttpBody,
 {
     let mut response = answer.await?;
-    let tags = overtaken(response.status(), response.headers(), &resource);
+    let tags = overtaken(
+        response.status(),
+        response.headers(),
+        &resource,
+        &route.query,
+    );
     if !tags.is_empty() {
         let tags = Invalidation::Tags(tags.iter().map(Tag::id).collect());
         // In a task of its own: the write has happened, also for a client that hangs up now.

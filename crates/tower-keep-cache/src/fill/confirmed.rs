@@ -12,7 +12,7 @@ use super::{
     run::{Head, Leader, entry},
 };
 use crate::policy::{
-    Forwarded, Handling, Keep, Verdict, is_about, number, stored_headers, updated,
+    Forwarded, Handling, Keep, Vary, Verdict, is_about, number, stored_headers, updated,
 };
 use crate::{engine::Brought, entry::Entry};
 
@@ -45,7 +45,9 @@ impl Leader {
         let verdict = self.judge(&parts, took, &rules);
         let keep = match verdict {
             // Section 4.3.4: a 304 about another one changes nothing here, but the handler has been asked about ours.
-            Verdict::Store(keep) if about_it => Some(keep),
+            Verdict::Store(keep) if about_it && self.is_still_for_all(&base.entry, &parts) => {
+                Some(keep)
+            }
             _ => None,
         };
         let forwarded = Forwarded {
@@ -89,5 +91,12 @@ impl Leader {
             }
             None => self.fill.refuse(),
         }
+    }
+
+    /// Whether what was the same for everybody still is: a head that says on what it depends now does not say of whom the
+    /// stored body is.
+    fn is_still_for_all(&self, base: &Entry, parts: &Parts) -> bool {
+        let vary = Vary::of(&parts.headers).map(|vary| vary.beyond(&self.route.key_headers));
+        base.variant.is_some() || vary.is_some_and(|vary| vary.is_empty())
     }
 }

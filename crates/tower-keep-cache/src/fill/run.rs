@@ -52,9 +52,13 @@ pub(crate) type Head<B, E> = Result<Response<Body<B>>, E>;
 pub(crate) struct Leader {
     /// The request has credentials, and nothing in its key tells their owners apart.
     pub(crate) authorized: bool,
+    /// The request has cookies, and nobody answers for them.
+    pub(crate) cookies: bool,
     /// The tags of the route.
     pub(crate) expected: Vec<Tag>,
     pub(crate) fill: Fill,
+    /// The request was HEAD. A handler that is there for HEAD alone answers without a body, and that is not the page.
+    pub(crate) for_head: bool,
     /// What the request says, as the answer may vary on it.
     pub(crate) headers: HeaderMap,
     /// Of the fill.
@@ -201,6 +205,7 @@ impl Leader {
         let rules = self.rules(&parts.extensions);
         let verdict = self.judge(parts, took, &rules);
         let (purpose, withheld) = match verdict {
+            Verdict::Store(_) if self.for_head && size.exact() == Some(0) => return None,
             Verdict::Store(Keep { lifetime, .. }) if life(&lifetime, &parts.headers).is_zero() => {
                 return None;
             }
@@ -248,6 +253,7 @@ impl Leader {
     pub(super) fn judge(&self, parts: &Parts, took: Duration, rules: &Rules) -> Verdict {
         let answer = Answer {
             authorized: self.authorized,
+            cookies: self.cookies,
             delay: took,
             rejected: parts.extensions.get::<Rejected>().is_some(),
             session_touched: self.session_touched(),
@@ -315,6 +321,9 @@ impl Leader {
                     Purpose::Failure => {
                         let entry = entry(captured, Lifetime::default());
                         self.fill.fail(Arc::new(Failure::Answer(Box::new(entry))));
+                    }
+                    Purpose::Store(_) if self.for_head && captured.body.is_empty() => {
+                        self.fill.refuse();
                     }
                     Purpose::Store(lifetime) => {
                         self.store(entry(captured, lifetime), tags, lifetime, variant)

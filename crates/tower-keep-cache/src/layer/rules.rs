@@ -11,9 +11,10 @@ impl ResponseCacheLayer {
     /// is not ours.
     ///
     /// Only what a response says of its freshness counts, and no `ttl` of the route. Then every status may be stored that
-    /// the standards allow, `Set-Cookie` with it; requests with `Cookie` are answered from the cache, and so are those
-    /// with `Authorization`, if what is stored says that it is for everybody (`public`, `must-revalidate` or `s-maxage`,
-    /// RFC 9111 section 3.5). When the handler fails, what is stored is served stale wherever the response does not
+    /// the standards allow, and `Set-Cookie` with what says that it is fresh for some time; requests with `Cookie` and with
+    /// `Authorization` are answered from the cache. What answers a request with `Authorization` is stored only if it says
+    /// that it is for everybody (`public`, `must-revalidate` or `s-maxage`, RFC 9111 section 3.5), and a failure of a
+    /// request with `Cookie` is nobody else's. When the handler fails, what is stored is served stale wherever the response does not
     /// forbid it (section 4.2.4).
     ///
     /// Off by default, because most handlers say nothing to caches, and some middleware says `max-age` on everything.

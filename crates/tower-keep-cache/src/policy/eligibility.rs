@@ -28,6 +28,8 @@ pub(crate) struct Cacheable<'a> {
     pub(crate) authorized: bool,
     /// The client asks for a part, or says which one it means or has (RFC 9110 sections 13 and 14).
     pub(crate) conditional: bool,
+    /// It has cookies, and nobody answers for them.
+    pub(crate) cookies: bool,
     /// The `Host` field, of which there is one at most.
     pub(crate) host: Option<&'a HeaderValue>,
     /// What the client asks of caches.
@@ -109,7 +111,8 @@ pub(crate) fn eligible(headers: &HeaderMap, about: Circumstances) -> Result<Cach
         return Err(Bypass::Session);
     }
     let mut directives = RequestDirectives::default();
-    let (mut host, mut authorized, mut conditional) = (None, false, false);
+    let (mut host, mut authorized) = (None, false);
+    let (mut conditional, mut cookies) = (false, false);
     for (name, value) in headers {
         // By text: its length alone rules nearly every name out.
         match name.as_str() {
@@ -117,9 +120,9 @@ pub(crate) fn eligible(headers: &HeaderMap, about: Circumstances) -> Result<Cach
             "host" => host = Some(value),
             "cache-control" if about.ignores_directives => {}
             "cache-control" => directives.read(value.as_bytes()),
-            "cookie" if !about.cookies_answered_for && !about.strict => {
-                return Err(Bypass::Cookie);
-            }
+            "cookie" if about.cookies_answered_for => {}
+            "cookie" if about.strict => cookies = true,
+            "cookie" => return Err(Bypass::Cookie),
             "authorization" if about.identity_in_key => {}
             "authorization" if about.strict => authorized = true,
             "authorization" => return Err(Bypass::Authorization),
@@ -146,6 +149,7 @@ pub(crate) fn eligible(headers: &HeaderMap, about: Circumstances) -> Result<Cach
     Ok(Cacheable {
         authorized,
         conditional,
+        cookies,
         directives,
         host,
     })
@@ -307,7 +311,8 @@ mod tests {
         };
         let mut headers = HeaderMap::new();
         headers.insert(header::COOKIE, HeaderValue::from_static("a=b"));
-        assert!(!eligible(&headers, strict).unwrap().authorized);
+        let cacheable = eligible(&headers, strict).unwrap();
+        assert!(cacheable.cookies && !cacheable.authorized);
         headers.insert(header::AUTHORIZATION, HeaderValue::from_static("Bearer x"));
         assert!(eligible(&headers, strict).unwrap().authorized);
         let keyed = Circumstances {

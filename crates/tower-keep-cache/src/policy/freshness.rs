@@ -60,7 +60,7 @@ pub(super) fn lifetime(
 }
 
 /// Section 4.2.1: `s-maxage`, else `max-age`, else `Expires` less `Date`.
-fn explicit(
+pub(super) fn explicit(
     headers: &HeaderMap,
     directives: &ResponseDirectives,
     targeted: bool,

@@ -4,7 +4,7 @@ use http::{
 };
 
 use super::{
-    Resource,
+    Query, Resource,
     structured::{Item, Member, joined, list},
 };
 use crate::tag::Tag;
@@ -24,14 +24,19 @@ pub(crate) fn is_unsafe(method: &Method) -> bool {
 /// What the answer to a request of an unsafe method has made out of date (RFC 9111 section 4.4): if it is no error, the
 /// resource itself, and those of the same host that `Location` and `Content-Location` name; and in any case the groups
 /// that it says (RFC 9875 section 3).
-pub(crate) fn overtaken(status: StatusCode, headers: &HeaderMap, resource: &Resource) -> Vec<Tag> {
+pub(crate) fn overtaken(
+    status: StatusCode,
+    headers: &HeaderMap,
+    resource: &Resource,
+    query: &Query,
+) -> Vec<Tag> {
     let mut tags = groups_of(headers, &CACHE_GROUP_INVALIDATION, resource);
     if status.is_success() || status.is_redirection() {
-        tags.push(resource.tag());
+        tags.push(resource.clone().as_stored(query).tag());
         for name in [LOCATION, CONTENT_LOCATION] {
             let named = headers.get(name).and_then(|value| value.to_str().ok());
             let named = named.and_then(|reference| resource.resolve(reference));
-            tags.extend(named.map(|named| named.tag()));
+            tags.extend(named.map(|named| named.as_stored(query).tag()));
         }
     }
     tags
@@ -59,7 +64,7 @@ mod tests {
     use http::{HeaderValue, Uri};
 
     use super::*;
-    use crate::policy::{Query, Target};
+    use crate::policy::Target;
 
     fn resource() -> Resource {
         let uri = Uri::from_static("http://shop.example/products/7?x");
@@ -76,7 +81,7 @@ mod tests {
 
     fn tags(status: u16, lines: &[(&'static str, &'static str)]) -> Vec<String> {
         let status = StatusCode::from_u16(status).unwrap();
-        let tags = overtaken(status, &headers(lines), &resource());
+        let tags = overtaken(status, &headers(lines), &resource(), &Query::AsSent);
         tags.iter().map(Tag::to_string).collect()
     }
 
@@ -117,6 +122,29 @@ mod tests {
             ("content-location", "//x/c"),
         ];
         assert_eq!(tags(201, &elsewhere), [own]);
+    }
+
+    #[test]
+    fn what_a_write_names_is_found_as_it_is_stored() {
+        let uri = Uri::from_static("http://shop.example/list?utm=1&page=2");
+        let location = [("location", "/list?utm=2&b=1&page=3")];
+        let tags = |query: Query| {
+            let resource = Resource::of(&Target::of(&uri, &uri, None, &query).unwrap());
+            let tags = overtaken(StatusCode::CREATED, &headers(&location), &resource, &query);
+            tags.iter().map(Tag::to_string).collect::<Vec<_>>()
+        };
+        let listed = Query::Listed([Box::from("page")].into());
+        assert_eq!(
+            tags(listed),
+            [
+                "uri:shop.example/list?page=2",
+                "uri:shop.example/list?page=3"
+            ]
+        );
+        assert_eq!(
+            tags(Query::Sorted)[1],
+            "uri:shop.example/list?b=1&page=3&utm=2"
+        );
     }
 
     #[test]

@@ -32,6 +32,14 @@ impl Query {
         }
     }
 
+    /// What stands for a path and query that no handler has been asked with, as a write or a `Location` names them.
+    pub(crate) fn named<'a>(&self, path_and_query: &'a str) -> Cow<'a, str> {
+        match (self, path_and_query.split_once('?')) {
+            (Self::AsSent, _) | (_, None) => Cow::Borrowed(path_and_query),
+            (_, Some((path, query))) => self.join(path_and_query, path, query),
+        }
+    }
+
     /// The target without the parameters that are not in the key, if it has such.
     ///
     /// What the handler sees of a request and the key does not say would be in everybody's answer.

@@ -1,4 +1,6 @@
-use super::Target;
+use std::borrow::Cow;
+
+use super::{Query, Target};
 use crate::tag::Tag;
 
 /// What a URI names, as far as a cache can tell: a host, and a path with its query. Without the scheme, which HTTP/1
@@ -16,6 +18,14 @@ impl Resource {
             host: String::from_utf8_lossy(&target.host).into_owned(),
             path_and_query: target.path_and_query.clone().into_owned(),
         }
+    }
+
+    /// What entries of it are made of, where not all of a query is in their key.
+    pub(crate) fn as_stored(mut self, query: &Query) -> Self {
+        if let Cow::Owned(named) = query.named(&self.path_and_query) {
+            self.path_and_query = named;
+        }
+        self
     }
 
     /// What a reference in a field of this resource's response means (RFC 3986 section 5.2), if it is of the same host.

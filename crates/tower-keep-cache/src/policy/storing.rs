@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderName, StatusCode, header};
 
 use super::{
     Lifetime, ResponseDirectives, Rules, Vary,
-    freshness::lifetime,
+    freshness::{explicit, lifetime},
     status::{is_about_the_client, is_never_stored, is_understood},
     targeted::targeted,
 };
@@ -14,6 +14,8 @@ use super::{
 pub(crate) struct Answer {
     /// The request had credentials, and nothing in its key tells their owners apart.
     pub(crate) authorized: bool,
+    /// The request had cookies, and nobody answers for them.
+    pub(crate) cookies: bool,
     /// How long the handler took to answer.
     pub(crate) delay: Duration,
     /// A layer of ours has refused the request: that is about the client, not about the resource.
@@ -45,6 +47,8 @@ pub(crate) struct Keep {
 pub(crate) enum Refusal {
     /// It answers one client's credentials (RFC 9111 section 3.5).
     Authorization,
+    /// A failure that may be about one client's cookies, and nothing says that it is not.
+    Cookie,
     Directive,
     EventStream,
     /// Nothing says how long it is fresh.
@@ -82,22 +86,27 @@ pub(crate) fn judge(
         return Verdict::Refuse(Refusal::Status);
     }
     if status.is_server_error() && !rules.strict {
-        return Verdict::Failure;
+        return failure(headers, &directives, answer);
     }
     if directives.must_understand && !is_understood(status) {
         return Verdict::Refuse(Refusal::Status);
     }
     let delay = answer.delay;
+    let says_lifetime = explicit(headers, &directives, is_targeted, now).is_some();
     let lifetime = lifetime(status, headers, &directives, is_targeted, rules, delay, now);
     let Some(lifetime) = lifetime.or_else(|| only_validated(&directives, rules)) else {
         return match status.is_server_error() {
-            true => Verdict::Failure,
+            true => failure(headers, &directives, answer),
             false => Verdict::Refuse(Refusal::NoLifetime),
         };
     };
     let may_be_validated =
         headers.contains_key(header::ETAG) || headers.contains_key(header::LAST_MODIFIED);
     let is_fresh = !lifetime.remaining().is_zero() && !lifetime.stale.validate;
+    if sets_cookie(headers, &directives) && !(is_fresh && says_lifetime) {
+        // Nobody has said that it is for everybody, and a 304 to somebody else would hand it on.
+        return Verdict::Refuse(Refusal::SetCookie);
+    }
     if !is_fresh && !may_be_validated && lifetime.stale.longest().is_zero() {
         return Verdict::Refuse(match lifetime.stale.validate {
             true => Refusal::Directive,
@@ -118,6 +127,22 @@ fn only_validated(directives: &ResponseDirectives, rules: &Rules) -> Option<Life
     })
 }
 
+/// A server error of which nothing says that it is for everybody. It is shared with who waited for it unless it may be
+/// about the one who asked.
+fn failure(headers: &HeaderMap, directives: &ResponseDirectives, answer: Answer) -> Verdict {
+    if sets_cookie(headers, directives) {
+        Verdict::Refuse(Refusal::SetCookie)
+    } else if answer.cookies {
+        Verdict::Refuse(Refusal::Cookie)
+    } else {
+        Verdict::Failure
+    }
+}
+
+fn sets_cookie(headers: &HeaderMap, directives: &ResponseDirectives) -> bool {
+    headers.contains_key(header::SET_COOKIE) && !directives.withheld.contains(&header::SET_COOKIE)
+}
+
 /// What makes a response nobody else's, whatever its status.
 fn personal(
     headers: &HeaderMap,
@@ -125,14 +150,11 @@ fn personal(
     answer: Answer,
     rules: &Rules,
 ) -> Option<Refusal> {
-    let sets_cookie = headers.contains_key(header::SET_COOKIE)
-        && !rules.strict
-        && !directives.withheld.contains(&header::SET_COOKIE);
     if answer.rejected {
         Some(Refusal::Rejected)
     } else if answer.session_touched {
         Some(Refusal::SessionTouched)
-    } else if sets_cookie {
+    } else if sets_cookie(headers, directives) && !rules.strict {
         Some(Refusal::SetCookie)
     } else if directives.no_store || directives.private {
         Some(Refusal::Directive)

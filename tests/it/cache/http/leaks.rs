@@ -2,8 +2,9 @@
 
 use std::convert::Infallible;
 
-use axum::{Router, routing::get as route};
+use axum::{Router, body::Body, routing::get as route};
 use bytes::Bytes;
+use futures_util::stream;
 use http::{HeaderMap, Request, Response, header::SET_COOKIE};
 use http_body_util::{BodyExt, Empty, Full};
 use tower::{service_fn, util::MapRequestLayer};
@@ -234,6 +235,43 @@ async fn an_empty_answer_to_head_does_not_become_the_page() {
     ask(&service, request("HEAD", "/", &[])).await;
     assert_eq!(ask(&service, get("/")).await.text(), "page");
     assert_eq!(hit(&service, "/").await.text(), "page");
+}
+
+#[tokio::test]
+async fn what_a_handler_for_head_alone_says_does_not_become_the_page() {
+    for body in [Body::empty, || {
+        Body::from_stream(stream::empty::<Result<Bytes, Infallible>>())
+    }] {
+        let page = route(async || "page").head(async move || axum::response::Response::new(body()));
+        let router = Router::new().route("/", page.layer(memory().layer().ttl(MINUTE)));
+        let site = Site::serve(router).await;
+        site.send(request("HEAD", "/", &[])).await.answer().await;
+        assert_eq!(site.get("/").await.text(), "page");
+        assert_eq!(site.hit("/").await.text(), "page");
+    }
+}
+
+/// As an error page has it that greets its reader, or that has begun a session.
+#[tokio::test]
+async fn a_failure_is_not_handed_to_somebody_with_other_cookies() {
+    for (asked, answered) in [("cookie", "x-any"), ("x-any", "set-cookie")] {
+        let service = memory()
+            .layer()
+            .strict()
+            .layer(service_fn(async move |request: Ask| {
+                let value = request.headers()[asked].clone();
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                let text = format!("no page for {}", value.to_str().unwrap());
+                let response = Response::builder().status(500).header(answered, value);
+                Ok::<_, Infallible>(response.body(Full::from(text)).unwrap())
+            }));
+        let [alice, bob] = ["alice", "bob"].map(|name| request("GET", "/", &[(asked, name)]));
+        let (alice, bob) = tokio::join!(ask(&service, alice), ask(&service, bob));
+        for (answer, name) in [(alice, "alice"), (bob, "bob")] {
+            assert_eq!(answer.text(), format!("no page for {name}"), "{asked}");
+            assert_eq!(answer.header(answered), Some(name), "{asked}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -283,3 +283,40 @@ async fn a_crowd_for_a_new_page_is_sorted_by_what_its_members_ask_for() {
         assert_eq!(runs.count(), 4, "one run for each language");
     }
 }
+
+#[tokio::test]
+async fn a_page_that_is_confirmed_for_one_reader_alone_is_not_everybodys() {
+    let runs = Runs::default();
+    let counted = runs.clone();
+    let service = memory()
+        .layer()
+        .layer(service_fn(move |request: Request<Empty<Bytes>>| {
+            let language = request.headers()["accept-language"].clone();
+            let known = request.headers().contains_key("if-none-match");
+            let first = counted.next() == 1;
+            let mut response = Response::builder().header("etag", "\"1\"");
+            response = match first {
+                true => response.header("cache-control", "max-age=0"),
+                false => response
+                    .header("cache-control", "max-age=60")
+                    .header("vary", "accept-language"),
+            };
+            let text = language.to_str().unwrap().to_owned();
+            let response = match known && text == "de" {
+                true => response.status(304).body(Full::default()),
+                false => response.body(Full::from(text)),
+            };
+            async move { Ok::<_, Infallible>(response.unwrap()) }
+        }));
+    assert_eq!(get(&service, GERMAN).await.text(), "de");
+    testkit::eventually(super::site::SOON, async || {
+        let answer = get(&service, GERMAN).await;
+        assert_eq!(answer.text(), "de");
+        answer.handling().contains("fwd-status=304")
+    })
+    .await;
+    for _ in 0..3 {
+        assert_eq!(get(&service, FRENCH).await.text(), "fr");
+        assert_eq!(get(&service, GERMAN).await.text(), "de");
+    }
+}

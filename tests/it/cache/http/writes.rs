@@ -98,6 +98,18 @@ async fn a_write_ends_what_was_stored_of_its_uri() {
 }
 
 #[tokio::test]
+async fn a_write_ends_what_was_stored_of_its_uri_without_what_is_not_in_the_key() {
+    let runs = Runs::default();
+    let layer = memory().layer().ttl(MINUTE).query_keys(["x"]);
+    let site = site(layer, &runs).await;
+    for page in ["/a?utm=1&x=1", "/a?x=1", "/a?x=1&utm=2"] {
+        let same = "/a?utm=1&x=1";
+        assert!(!site.survives(page, "POST", same, &[]).await, "{page}");
+    }
+    assert!(site.survives("/a?x=2", "POST", "/a?x=1", &[]).await);
+}
+
+#[tokio::test]
 async fn a_write_that_fails_ends_nothing() {
     let runs = Runs::default();
     let site = site(memory().layer().ttl(MINUTE), &runs).await;

@@ -486,6 +486,50 @@ fn the_strict_profile_takes_a_response_by_its_word() {
     }
 }
 
+#[test]
+fn in_the_strict_profile_a_cookie_is_shared_only_with_an_answer_that_says_it_is_fresh() {
+    let cookie = ("set-cookie", "id=1");
+    let unchanged = ("last-modified", "Sun, 06 Nov 1994 08:39:37 GMT");
+    let guessing = Rules {
+        heuristics: true,
+        ..STRICT
+    };
+    assert!(matches!(
+        judged(200, &[unchanged], guessing),
+        Verdict::Store(_)
+    ));
+    let refused = Verdict::Refuse(Refusal::SetCookie);
+    assert_eq!(judged(200, &[unchanged, cookie], guessing), refused);
+    for says in ["no-cache", "no-cache, max-age=5", "max-age=0"] {
+        let lines = [("cache-control", says), ("etag", "\"1\""), cookie];
+        assert!(matches!(
+            judged(200, &lines[..2], STRICT),
+            Verdict::Store(_)
+        ));
+        assert_eq!(judged(200, &lines, STRICT), refused, "{says}");
+    }
+}
+
+#[test]
+fn a_failure_of_one_client_is_nobody_elses_in_any_profile() {
+    let cookies = Answer {
+        cookies: true,
+        ..Answer::default()
+    };
+    for rules in [ROUTE, STRICT] {
+        let sets = judged(500, &[("set-cookie", "id=1")], rules);
+        assert_eq!(sets, Verdict::Refuse(Refusal::SetCookie));
+        let asked = judged_as(500, &[], rules, cookies);
+        assert_eq!(asked, Verdict::Refuse(Refusal::Cookie));
+        assert_eq!(judged(500, &[], rules), Verdict::Failure);
+    }
+    let says = [("cache-control", "max-age=5")];
+    assert!(matches!(
+        judged_as(500, &says, STRICT, cookies),
+        Verdict::Store(_)
+    ));
+}
+
 proptest! {
     #[test]
     fn more_headers_never_make_a_private_answer_storable(
