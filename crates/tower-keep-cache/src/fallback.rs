@@ -89,7 +89,7 @@ where
         tags: &tags,
         wanted,
     };
-    if is_in_vain(&admission) {
+    if is_in_vain(&admission) || was_refused(&admission) && engine.is_failing(&key) {
         if let Some(response) = stored.response(None).await {
             return Ok(response);
         }
@@ -119,6 +119,11 @@ fn is_in_vain(admission: &Admission) -> bool {
         }
         _ => false,
     }
+}
+
+/// Somebody else has asked, and the answer was nobody else's.
+fn was_refused(admission: &Admission) -> bool {
+    matches!(admission, Admission::Alone(AloneReason::NotStorable))
 }
 
 /// RFC 5861 section 4.

@@ -76,7 +76,7 @@ pub(crate) fn look(
                     Serving::Fresh | Serving::StaleWhileRevalidate => true,
                     Serving::StaleIfError => {
                         fallback = true;
-                        engine.is_backing_off(asked)
+                        engine.is_failing(asked)
                     }
                     Serving::MustRevalidate => false,
                 }

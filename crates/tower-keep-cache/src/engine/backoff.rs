@@ -33,6 +33,8 @@ struct Pause {
     until: Instant,
     /// How long the handler was left alone after its last failure.
     length: Duration,
+    /// It has failed, so that what is stale may be served; else it is only spared what nobody waits for.
+    failing: bool,
 }
 
 impl Backoff {
@@ -40,14 +42,34 @@ impl Backoff {
         self.lock().find(key).is_some_and(|pause| now < pause.until)
     }
 
+    /// Whether it is left alone because it has failed.
+    pub(super) fn is_failing(&self, key: &EntryKey, now: Instant) -> bool {
+        let pause = self.lock().find(key);
+        pause.is_some_and(|pause| pause.failing && now < pause.until)
+    }
+
     pub(super) fn failed(&self, key: &EntryKey, now: Instant) {
+        self.lengthen(key, now, true);
+    }
+
+    /// It has answered, but with what may not be stored.
+    pub(super) fn refused(&self, key: &EntryKey, now: Instant) {
+        self.lengthen(key, now, false);
+    }
+
+    fn lengthen(&self, key: &EntryKey, now: Instant, failing: bool) {
         let mut all = self.lock();
         let length = match all.find(key) {
             Some(pause) if !pause.length.is_zero() => (pause.length * 2).min(LONGEST),
             _ => FIRST,
         };
         let until = now + length;
-        all.insert(key, Pause { until, length });
+        let pause = Pause {
+            until,
+            length,
+            failing,
+        };
+        all.insert(key, pause);
     }
 
     /// Leaves the key alone for a while, without a failure.
@@ -58,6 +80,7 @@ impl Backoff {
         let pause = Pause {
             until: known.map_or(until, |known| known.until.max(until)),
             length: known.map_or(Duration::ZERO, |known| known.length),
+            failing: known.is_some_and(|known| known.failing && now < known.until),
         };
         all.insert(key, pause);
     }
@@ -121,6 +144,17 @@ mod tests {
         backoff.failed(&key(1), now);
         backoff.pause(&key(1), now, FIRST / 4);
         assert!(backoff.is_backing_off(&key(1), now + FIRST / 2));
+    }
+
+    #[test]
+    fn who_has_answered_is_spared_and_has_not_failed() {
+        let (backoff, now) = (Backoff::default(), Instant::now());
+        backoff.failed(&key(1), now);
+        assert!(backoff.is_failing(&key(1), now) && !backoff.is_failing(&key(1), now + FIRST));
+        backoff.refused(&key(1), now);
+        assert!(backoff.is_backing_off(&key(1), now + FIRST) && !backoff.is_failing(&key(1), now));
+        backoff.pause(&key(2), now, FIRST);
+        assert!(backoff.is_backing_off(&key(2), now) && !backoff.is_failing(&key(2), now));
     }
 
     #[test]

@@ -279,16 +279,16 @@ impl Driver {
             }
             Some(Report::Fail(copy)) => {
                 telemetry::failed();
-                self.back_off();
+                self.back_off(true);
                 for waiter in self.place.with(&self.key, Flight::take_all) {
                     let _ = waiter.send(Admission::Copy(Outcome::Failed(Arc::clone(&copy))));
                 }
                 self.release(lease).await;
                 Start::Look
             }
-            Some(Report::Refuse) => {
+            Some(Report::Refuse { failed }) => {
                 telemetry::not_storable();
-                self.back_off();
+                self.back_off(failed);
                 self.not_sharable();
                 self.release(lease).await;
                 Start::Look
@@ -297,7 +297,7 @@ impl Driver {
             // having joined before.
             None => {
                 telemetry::abandoned();
-                self.back_off();
+                self.back_off(true);
                 self.release(lease).await;
                 Start::Begin
             }
@@ -439,9 +439,13 @@ impl Driver {
     }
 
     /// As long as there is something to serve instead, the handler is not troubled again at once.
-    fn back_off(&self) {
-        if self.base.is_some() {
-            self.engine.backoff.failed(&self.key, Instant::now());
+    fn back_off(&self, failed: bool) {
+        if self.base.is_none() {
+            return;
+        }
+        match failed {
+            true => self.engine.backoff.failed(&self.key, Instant::now()),
+            false => self.engine.backoff.refused(&self.key, Instant::now()),
         }
     }
 

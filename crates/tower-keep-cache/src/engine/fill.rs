@@ -47,7 +47,7 @@ pub(crate) struct Brought {
 pub(super) enum Report {
     Store(Brought, oneshot::Sender<FillOutcome>),
     Fail(Arc<dyn Any + Send + Sync>),
-    Refuse,
+    Refuse { failed: bool },
 }
 
 /// What became of the entry of a fill.
@@ -159,7 +159,12 @@ impl Fill {
     /// The answer may not be stored: everybody who waits is released at once to run alone, and the next wave does
     /// not wait at all.
     pub(crate) fn refuse(self) {
-        let _ = self.report.send(Report::Refuse);
+        let _ = self.report.send(Report::Refuse { failed: false });
+    }
+
+    /// As [`refuse`](Self::refuse), where the handler has failed, and how is for nobody else.
+    pub(crate) fn refuse_failure(self) {
+        let _ = self.report.send(Report::Refuse { failed: true });
     }
 }
 
@@ -168,7 +173,7 @@ impl fmt::Debug for Report {
         f.write_str(match self {
             Self::Store(..) => "Store",
             Self::Fail(_) => "Fail",
-            Self::Refuse => "Refuse",
+            Self::Refuse { .. } => "Refuse",
         })
     }
 }

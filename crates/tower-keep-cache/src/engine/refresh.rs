@@ -45,7 +45,12 @@ impl Engine {
     }
 
     /// Whether the key's handler has just failed, so that an entry that is stale had better be served at once.
-    pub(crate) fn is_backing_off(&self, key: &EntryKey) -> bool {
+    pub(crate) fn is_failing(&self, key: &EntryKey) -> bool {
+        self.backoff.is_failing(key, Instant::now())
+    }
+
+    /// Whether the key's handler is spared what nobody waits for.
+    pub(super) fn is_backing_off(&self, key: &EntryKey) -> bool {
         self.backoff.is_backing_off(key, Instant::now())
     }
 }

@@ -152,7 +152,10 @@ impl Leader {
         self.announce(&mut parts, &size, keepsake.as_ref());
         match keepsake {
             None => {
-                self.fill.refuse();
+                match parts.status.is_server_error() {
+                    true => self.fill.refuse_failure(),
+                    false => self.fill.refuse(),
+                }
                 let _ = head.send(Ok(Response::from_parts(parts, Body::inner(body))));
             }
             Some(_) if !self.fill.is_wanted() => {

@@ -258,7 +258,7 @@ async fn a_failure_is_not_handed_to_somebody_with_other_cookies() {
         let service = memory()
             .layer()
             .strict()
-            .layer(service_fn(async move |request: Ask| {
+            .layer(service_fn(move |request: Ask| async move {
                 let value = request.headers()[asked].clone();
                 tokio::time::sleep(std::time::Duration::from_millis(50)).await;
                 let text = format!("no page for {}", value.to_str().unwrap());

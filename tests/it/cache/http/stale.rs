@@ -361,3 +361,19 @@ async fn an_error_of_the_service_is_a_failure_too() {
         assert_eq!(Answer::of(answer.unwrap()).await.text(), "page");
     }
 }
+
+#[tokio::test]
+async fn a_page_that_has_become_private_is_no_failure() {
+    let runs = Runs::default();
+    let counted = runs.clone();
+    let says = move || {
+        let run = counted.next();
+        let says = if run == 1 { "max-age=0" } else { "private" };
+        async move { ([("cache-control", says)], format!("run {run}")) }
+    };
+    let layer = memory().layer().stale_if_error(Duration::from_secs(60));
+    let site = Site::serve(Router::new().route("/page", route(says).layer(layer))).await;
+    for run in 1..8 {
+        assert_eq!(site.get("/page").await.text(), format!("run {run}"));
+    }
+}
