@@ -210,7 +210,8 @@ fn adopt(cluster: &Arc<Cluster>, map: SlotMap) {
         !stays
     });
     for core in gone {
-        cluster.runtime.spawn(retire(Arc::clone(core)));
+        let (cluster, core) = (Arc::clone(cluster), Arc::clone(core));
+        cluster.runtime.clone().spawn(retire(cluster, core));
     }
     if after.map().masters() != before.map().masters() {
         telemetry::remapped(&cluster.server, after.map().masters());
@@ -219,10 +220,17 @@ fn adopt(cluster: &Arc<Cluster>, map: SlotMap) {
 }
 
 /// Ends the connection to a node that is no master any more, after what is in flight there.
-async fn retire(core: Arc<Core>) {
-    let until = Instant::now() + FAREWELL;
-    while core.in_flight() > 0 && Instant::now() < until {
-        sleep(Duration::from_millis(10)).await;
+async fn retire(cluster: Arc<Cluster>, core: Arc<Core>) {
+    let landed = async {
+        while core.in_flight() > 0 {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::select! {
+        () = landed => {}
+        () = sleep(FAREWELL) => {}
+        // It would outlive the manager.
+        () = cluster.closed() => {}
     }
     core.closing.send_replace(true);
 }
