@@ -32,11 +32,11 @@ pub(crate) fn overtaken(
 ) -> Vec<Tag> {
     let mut tags = groups_of(headers, &CACHE_GROUP_INVALIDATION, resource);
     if status.is_success() || status.is_redirection() {
-        tags.push(resource.clone().as_stored(query).tag());
+        tags.push(resource.clone().reduced(query).tag());
         for name in [LOCATION, CONTENT_LOCATION] {
             let named = headers.get(name).and_then(|value| value.to_str().ok());
             let named = named.and_then(|reference| resource.resolve(reference));
-            tags.extend(named.map(|named| named.as_stored(query).tag()));
+            tags.extend(named.map(|named| named.reduced(query).tag()));
         }
     }
     tags

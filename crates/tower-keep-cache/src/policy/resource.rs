@@ -21,7 +21,7 @@ impl Resource {
     }
 
     /// What entries of it are made of, where not all of a query is in their key.
-    pub(crate) fn as_stored(mut self, query: &Query) -> Self {
+    pub(crate) fn reduced(mut self, query: &Query) -> Self {
         if let Cow::Owned(named) = query.named(&self.path_and_query) {
             self.path_and_query = named;
         }
