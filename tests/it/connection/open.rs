@@ -170,7 +170,7 @@ async fn a_server_of_another_kind_is_told_in_words() {
     let server = RedisServer::start().await;
     let url = server.url().replace("redis://", "redis-cluster://");
     let manager = ConnectionManager::open(&url).unwrap();
-    // The client library gives up for good on this error; the manager does not.
+    // It may be set up as a cluster yet, so it is asked again.
     eventually(SOON, async || {
         manager
             .health()
