@@ -29,8 +29,12 @@ const COLLAPSED: Handling = Handling::Forwarded(Forwarded {
 /// Answers that do not come from the handler of this request.
 impl Route {
     /// A stored answer, or what is wanted of it.
-    pub(crate) fn hit<B: HttpBody>(&self, entry: Arc<Entry>, wanted: &Wanted) -> Response<Body<B>> {
-        let age = entry.age(Entry::now());
+    pub(crate) fn hit<B: HttpBody>(
+        &self,
+        entry: Arc<Entry>,
+        age: Duration,
+        wanted: &Wanted,
+    ) -> Response<Body<B>> {
         let handling = Handling::Hit {
             ttl: entry.fresh_seconds(age),
         };

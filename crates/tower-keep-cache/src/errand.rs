@@ -12,6 +12,7 @@ use tracing::Instrument;
 
 use crate::{
     engine::{Admission, AloneReason, Engine, Fill, Hit, Outcome, Scope},
+    entry::Entry,
     fill::{Failure, Leader},
     key::EntryKey,
     policy::{Detail, Forward, Forwarded, Handling, ask_for_all},
@@ -49,7 +50,10 @@ where
         wanted: &Wanted,
     ) -> Result<Response<Body<ResB>>, S::Error> {
         match admission {
-            Admission::Hit(hit) => Ok(self.route.hit(hit.entry, wanted)),
+            Admission::Hit(hit) => {
+                let age = hit.entry.age(Entry::now());
+                Ok(self.route.hit(hit.entry, age, wanted))
+            }
             Admission::Copy(Outcome::Entry(hit)) => {
                 Scope::report(&hit.tags);
                 Ok(self.route.collapsed(hit.entry, wanted))

@@ -105,9 +105,8 @@ impl Route {
         }
     }
 
-    /// Whether an entry that may be served is to be refreshed: because it is stale, or a little before.
-    pub(crate) fn is_due(&self, entry: &Entry) -> bool {
-        let age = entry.age(Entry::now());
+    /// Whether an entry of this age that may be served is to be refreshed: because it is stale, or a little before.
+    pub(crate) fn is_due(&self, entry: &Entry, age: Duration) -> bool {
         match entry.ttl.checked_sub(age) {
             None | Some(Duration::ZERO) => true,
             Some(remaining) => !self.rules.strict && refreshes_early(remaining, entry.took, random),

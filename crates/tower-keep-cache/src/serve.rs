@@ -31,12 +31,12 @@ pub(crate) fn at_hand<'a, ReqB, ResB: HttpBody>(
     let hit = look_at_hand(engine, route, question, request.headers())?;
     let wanted = Wanted::of(request, question);
     let age = hit.entry.age(Entry::now());
-    if wanted.serving(&hit.entry, age) != Serving::Fresh || route.is_due(&hit.entry) {
+    if wanted.serving(&hit.entry, age) != Serving::Fresh || route.is_due(&hit.entry, age) {
         return None;
     }
     owner().hit(&hit);
     Scope::report(&hit.tags);
-    Some(route.hit(hit.entry, &wanted))
+    Some(route.hit(hit.entry, age, &wanted))
 }
 
 /// Answers a request with which the cache has to do.
@@ -109,10 +109,11 @@ where
         match admission {
             Admission::Hit(hit) => {
                 Scope::report(&hit.tags);
-                if route.is_due(&hit.entry) {
+                let age = hit.entry.age(Entry::now());
+                if route.is_due(&hit.entry, age) {
                     errand(engine, Arc::clone(&route)).refresh(hit.clone());
                 }
-                Ok(route.hit(hit.entry, &wanted))
+                Ok(route.hit(hit.entry, age, &wanted))
             }
             // Boxed, so that a hit does not carry the room for it.
             missed if fallback => {
