@@ -58,11 +58,13 @@ fn memory_hit(case: Case) -> Case {
     run(case)
 }
 
-// A POST, with the layer and without it, and with a layer that does nothing but change the type of the body.
+// An OPTIONS, with the layer and without it, and with a layer that does nothing but change the type of the body; and a
+// POST, after which the layer ends what is out of date.
 #[library_benchmark]
-#[bench::without_the_layer(setup = Case::post)]
-#[bench::body_type_only(setup = Case::post_with_another_body)]
+#[bench::without_the_layer(setup = Case::options)]
+#[bench::body_type_only(setup = Case::options_with_another_body)]
 #[bench::with_it(setup = Case::bypass)]
+#[bench::write(setup = Case::write)]
 fn bypass(case: Case) -> Case {
     run(case)
 }

@@ -48,14 +48,14 @@ impl Case {
         Self::tower(runtime(), Handler::new(length), Method::GET, None)
     }
 
-    pub(crate) fn post() -> Self {
-        Self::tower(runtime(), Handler::new(1024), Method::POST, None)
+    pub(crate) fn options() -> Self {
+        Self::tower(runtime(), Handler::new(1024), Method::OPTIONS, None)
     }
 
     /// The same behind a layer that only changes the type of the body.
-    pub(crate) fn post_with_another_body() -> Self {
+    pub(crate) fn options_with_another_body() -> Self {
         let service = BodyTypeOnly.layer(Handler::new(1024));
-        Self::tower(runtime(), service, Method::POST, None)
+        Self::tower(runtime(), service, Method::OPTIONS, None)
     }
 
     /// A service that answers with what a bare GET brings.
@@ -90,10 +90,19 @@ impl Case {
 
     /// The layer has nothing to do with the request.
     pub(crate) fn bypass() -> Self {
+        Self::not_cached(Method::OPTIONS)
+    }
+
+    /// The layer ends what the request may have made out of date.
+    pub(crate) fn write() -> Self {
+        Self::not_cached(Method::POST)
+    }
+
+    fn not_cached(method: Method) -> Self {
         Self::tower(
             runtime(),
             plain(&in_memory()).layer(Handler::new(1024)),
-            Method::POST,
+            method,
             Some("fwd=method"),
         )
     }
