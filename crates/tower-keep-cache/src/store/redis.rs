@@ -235,7 +235,11 @@ impl RedisStore {
             .script(&self.shared.scripts.store, keys, args)
             .await?;
         Ok(match answer.into_integer()? {
-            1 => Stored::Stored,
+            1 => {
+                // Who reads it next need not find out which they are.
+                self.shared.remembered.remember(key, &tags.into());
+                Stored::Stored
+            }
             2 => Stored::Refused(RefusedCause::LeaseLost),
             3 => Stored::Refused(RefusedCause::OtherIncarnation),
             4 => Stored::Refused(RefusedCause::FutureToken),

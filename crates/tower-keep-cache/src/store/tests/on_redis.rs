@@ -60,10 +60,13 @@ async fn calls(client: &mut Client, command: &str) -> u64 {
 
 #[tokio::test]
 async fn a_hit_is_one_command() {
-    let (_server, store, mut client) = server().await;
+    let (server, filler, mut client) = server().await;
     for key in 0..3 {
-        fill(&store, key, 3, "a").await;
+        fill(&filler, key, 3, "a").await;
     }
+    // That of another process, which was not told by the fill which tags there are.
+    let redis = connect(&server.url()).await;
+    let store = Store::Redis(RedisStore::new(redis, &Namespace::new("n").unwrap()));
     let mut used = async |key, expected| {
         let before = calls(&mut client, "mget").await;
         assert_eq!(body(&store, key, expected).await.unwrap(), "a");
@@ -82,6 +85,10 @@ async fn a_hit_is_one_command() {
         "a tag that nobody expected is read together with the entry again"
     );
     assert_eq!(used(2, 1).await, 1, "and is expected from then on");
+    let before = calls(&mut client, "mget").await;
+    body(&filler, 2, 1).await.unwrap();
+    let reads = calls(&mut client, "mget").await - before;
+    assert_eq!(reads, 1, "and at once by who has stored it");
     let client = &mut client;
     for other in ["get", "evalsha", "eval"] {
         let before = calls(client, other).await;
