@@ -6,7 +6,9 @@ use http::{HeaderMap, StatusCode};
 use super::{content::Entry, fields, metadata::Metadata};
 use crate::{policy::VariantId, store::Incarnation, tag::TagId};
 
-const MAGIC: [u8; 2] = *b"TK";
+/// Begins with what no UTF-8 begins with: the client library looks at every byte string whether it is text, and sees at
+/// once that this is none.
+const MAGIC: [u8; 2] = [0xff, b'K'];
 const VERSION: u8 = 1;
 
 const CHECKSUM: Range<usize> = 4..8;

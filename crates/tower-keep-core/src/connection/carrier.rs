@@ -10,11 +10,14 @@ use std::{
 use fred::{
     clients::{Client, WithOptions},
     error::Error,
-    interfaces::ClientLike,
+    interfaces::{ClientLike, KeysInterface},
     types::Resp3Frame,
 };
 
-use super::command::Command;
+use super::{
+    command::{Call, Command},
+    untyped::untyped,
+};
 
 pub(super) type Answer = Result<Resp3Frame, Error>;
 
@@ -67,8 +70,11 @@ async fn go_round(hold: Arc<Mutex<Hold>>) -> Infallible {
             None => Poll::Pending,
         })
         .await;
-        let (command, arguments) = command.into_parts();
-        let answer = client.custom_raw(command, arguments).await;
+        let answer = match command.into_call() {
+            Call::Get(key) => untyped(client.get(key).await),
+            Call::MultiGet(keys) => untyped(client.mget(keys).await),
+            Call::Custom(command, arguments) => client.custom_raw(command, arguments).await,
+        };
         open(&hold).answer = Some(answer);
     }
 }

@@ -63,6 +63,7 @@ mod ties;
 mod tls;
 mod traffic;
 mod transitions;
+mod untyped;
 mod url;
 mod value;
 mod watchdog;
